@@ -1,0 +1,105 @@
+package checks
+
+import (
+	"time"
+
+	"github.com/lapse-access/lapse/grants"
+)
+
+// Facts is all that a verdict is made from: plain data, gathered before any rule is asked.
+type Facts struct {
+	// Now is the instant at which the verdict must hold: the run's now for an open pull request, the time of the merge (by
+	// the forge) for a merged one.
+	Now           time.Time
+	Configuration *grants.Configuration // of the base
+	Request       grants.Request
+	// Pull is the pull request that brings or brought the request; nil if it reached the main branch without one.
+	Pull *Pull
+	// Unjudgeable are findings of the gatherer that forbid an approval whatever the reviews say (bytes in neither parent,
+	// more than one pull request for a commit, a foreign merge in the branch). Each becomes a denial.
+	Unjudgeable []Reason
+	Reviews     []Review
+	Pushes      []Push                        // of the head branch, by the forge's own record
+	Teams       map[grants.Party]Team         // every "@org/team" that the configuration's lines for this request name
+	Accounts    map[string]Account            // the forge's answer for each user named in the request, by login; absent: no such account
+	Live        map[string][]LiveGrant        // the live grants of each user named in the request, by login
+	Repository  string                        // owner/name of the access repository itself
+	Guards      func(grants.Entitlement) bool `json:"-"` // does the entitlement give a hold on Lapse itself? (owning repository, approving teams)
+}
+
+// Account is who the forge says somebody is. The id is what lasts; the login may be renamed and taken by another.
+type Account struct {
+	Login     string `json:"login"`
+	ID        int64  `json:"id"` // 0: the account was deleted
+	Bot       bool   `json:"bot,omitempty"`
+	Suspended bool   `json:"suspended,omitempty"`
+}
+
+// Pull is a pull request as the forge tells of it.
+type Pull struct {
+	Number    int       `json:"number"`
+	Author    Account   `json:"author"`
+	Base      string    `json:"base"` // branch
+	HeadRef   string    `json:"head_ref"`
+	Head      string    `json:"head"` // SHA
+	Fork      bool      `json:"fork,omitempty"`
+	Draft     bool      `json:"draft,omitempty"`
+	Closed    bool      `json:"closed,omitempty"`
+	Labels    []string  `json:"labels,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Merge     *Merge    `json:"merge,omitempty"` // nil while not merged
+}
+
+// Merge is how and when a pull request was merged, by the forge's record.
+type Merge struct {
+	Commit string    `json:"commit"`
+	Method string    `json:"method"` // merge, squash or rebase, told from the commits
+	At     time.Time `json:"at"`
+	By     Account   `json:"by"`
+}
+
+// ReviewState is the forge's word for what a review said.
+type ReviewState string
+
+// The states of a review; Commented and Pending decide nothing.
+const (
+	Approved         ReviewState = "APPROVED"
+	ChangesRequested ReviewState = "CHANGES_REQUESTED"
+	Dismissed        ReviewState = "DISMISSED"
+	Commented        ReviewState = "COMMENTED"
+	Pending          ReviewState = "PENDING"
+)
+
+// Review is one review of the pull request. SameBytes says that the commit it was given on holds, at every path the
+// request changes, the very bytes the head holds; an unknown commit is not the same.
+type Review struct {
+	ID        int64       `json:"id"`
+	By        Account     `json:"by"`
+	State     ReviewState `json:"state"`
+	Commit    string      `json:"commit"`
+	At        time.Time   `json:"at"`
+	SameBytes bool        `json:"same_bytes"`
+}
+
+// Push is one entry of the forge's record of who moved the head branch. SameBytes is as for Review, of the commit After.
+type Push struct {
+	By        Account   `json:"by"`
+	At        time.Time `json:"at"`
+	Before    string    `json:"before"`
+	After     string    `json:"after"`
+	Kind      string    `json:"kind"` // push, force_push, branch_creation, branch_deletion, pr_merge, merge_queue_merge
+	SameBytes bool      `json:"same_bytes"`
+}
+
+// Team is a GitHub team with its active members, those of its child teams included. A team that could not be looked up is
+// an error of the gatherer, never an empty team.
+type Team struct {
+	Members []Account `json:"members"`
+}
+
+// LiveGrant is another grant that its person holds, or will hold, at Now.
+type LiveGrant struct {
+	ID   string `json:"id"`
+	Role string `json:"role"`
+	grants.Interval
+}
