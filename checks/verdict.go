@@ -46,6 +46,7 @@ type GrantVerdict struct {
 	Ticket       string               `json:"ticket,omitempty"`
 	Interval     grants.Interval      `json:"interval,omitzero"`    // if merged at Now (open) or as merged
 	FromMerge    bool                 `json:"from_merge,omitempty"` // the interval starts at the merge, so it still moves
+	EndMoves     bool                 `json:"end_moves,omitempty"`  // with FromMerge: written as a duration, so the end moves too
 	Entitlements []grants.Entitlement `json:"entitlements,omitempty"`
 	Automatic    bool                 `json:"automatic,omitempty"` // the role needs no person
 	Held         []LiveGrant          `json:"held,omitempty"`      // what the person holds already
