@@ -49,6 +49,7 @@ type Receipt struct {
 	Holding *Holding  `json:"holding,omitempty"` // intended, given, taken, kept
 	Action  string    `json:"action,omitempty"`  // intended: "give" or "take"
 	Grants  []string  `json:"grants,omitempty"`  // intended, given, taken, kept: the grants it is for
+	Until   time.Time `json:"until,omitzero"`    // intended give, given, kept: the last end of those grants
 	Due     time.Time `json:"due,omitzero"`      // taken: when it should have been gone
 	Overrun string    `json:"overrun,omitempty"` // taken: Time minus Due, as Go writes durations; never negative
 }
@@ -105,5 +106,6 @@ type HoldingState struct {
 	Kind   Kind      `json:"kind"` // Intended, Given or Kept
 	Action string    `json:"action,omitempty"`
 	Grants []string  `json:"grants"`
+	Until  time.Time `json:"until,omitzero"` // as the receipt said; kept from before by an intended take
 	Since  time.Time `json:"since"`
 }
