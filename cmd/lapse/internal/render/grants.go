@@ -1,0 +1,153 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/grants"
+)
+
+// inSentence is the most entitlements that are named within a sentence; more are listed below it.
+const inSentence = 4
+
+func (w wording) grants(gs []checks.GrantVerdict) []item {
+	out := make([]item, 0, len(gs))
+	for _, g := range gs {
+		out = append(out, w.grant(g))
+	}
+	return out
+}
+
+// grant says what the person would have, until when, why, and what they hold already.
+func (w wording) grant(g checks.GrantVerdict) item {
+	path := w.name(grants.PathOf(g.ID))
+	switch {
+	case g.Kind == grants.End && g.User == "":
+		return item{mark: take, line: path + " would be deleted."}
+	case g.Kind == grants.End:
+		line := fmt.Sprintf("%s would no longer hold %s through %s, as soon as it is merged.", w.name(g.User), w.name(g.Role), path)
+		return item{mark: take, line: line, below: w.held(g)}
+	case g.User == "":
+		return item{mark: bad, line: path + " cannot be read as a grant. It would give nothing."}
+	}
+	it := item{mark: give, line: w.wouldHold(g)}
+	if len(g.Entitlements) > inSentence {
+		it.below = append(it.below, item{line: "Entitlements", names: each(g.Entitlements, w.entitlement)})
+	}
+	if g.Kind == grants.Edit {
+		it.below = append(it.below, item{line: path + " is a change: until it is approved and merged, the version approved before stands."})
+	}
+	if g.Reason != "" {
+		it.below = append(it.below, item{line: "Reason", text: g.Reason, where: path})
+	}
+	if g.Ticket != "" {
+		it.below = append(it.below, item{line: "Ticket", text: g.Ticket, where: path})
+	}
+	if g.Automatic {
+		it.below = append(it.below, item{line: "The role itself needs nobody's approval."})
+	}
+	it.below = append(it.below, w.held(g)...)
+	return it
+}
+
+func (w wording) wouldHold(g checks.GrantVerdict) string {
+	parts := []string{w.name(g.User), "would hold", w.name(g.Role)}
+	switch n := len(g.Entitlements); {
+	case n > inSentence:
+		parts = append(parts, fmt.Sprintf("(%s, listed below)", plural(n, "entitlement")))
+	case n > 0:
+		parts = append(parts, "("+strings.Join(each(g.Entitlements, w.entitlement), "; ")+")")
+	}
+	if time := w.interval(g.Interval, g.FromMerge, g.EndMoves); time != "" {
+		parts = append(parts, time)
+	}
+	return strings.Join(parts, " ") + "."
+}
+
+func (w wording) held(g checks.GrantVerdict) []item {
+	if len(g.Held) == 0 {
+		return nil
+	}
+	names := each(g.Held, func(l checks.LiveGrant) string {
+		return fmt.Sprintf("%s through %s until %s", w.name(l.Role), w.name(grants.PathOf(l.ID)), instant(l.End))
+	})
+	return []item{{line: w.name(g.User) + " holds already", names: names}}
+}
+
+// needs is the list of who must approve what, satisfied or not.
+func (w wording) needs(ns []checks.Need) []item {
+	out := make([]item, 0, len(ns))
+	for _, n := range ns {
+		out = append(out, w.need(n))
+	}
+	return out
+}
+
+func (w wording) need(n checks.Need) item {
+	from := list(w.parties(n.From), "or")
+	have := list(each(n.Have, func(a checks.Approval) string { return w.name(a.Login) }), "and")
+	it := item{mark: good, line: fmt.Sprintf("%s from %s", plural(n.Count, "approval"), from)}
+	if have != "" {
+		it.line += ": approved by " + have
+	}
+	if !n.Satisfied() {
+		it.mark = waiting
+		if len(n.Have) > 0 {
+			it.line += fmt.Sprintf(", %d more needed", n.Count-len(n.Have))
+		}
+		it.below = append(it.below, w.could(n))
+	}
+	if n.Lifts != "" {
+		it.below = append(it.below, item{line: "Lifts the denial", text: n.Lifts})
+	}
+	if place := w.place(n.Why); place != "" {
+		it.below = append(it.below, item{line: "Asked for by " + place})
+	}
+	if len(n.Grants) > 0 {
+		it.below = append(it.below, item{line: "For", names: each(n.Grants, func(id string) string { return w.name(grants.PathOf(id)) })})
+	}
+	return it
+}
+
+// could names those who can still satisfy the need. That they are too few is worth more than the names.
+func (w wording) could(n checks.Need) item {
+	missing := n.Count - len(n.Have)
+	switch {
+	case len(n.Could) == 0:
+		return item{mark: warning, line: "Nobody can give it: no member is left who may approve this request."}
+	case len(n.Could) < missing:
+		return item{mark: warning, line: fmt.Sprintf("It cannot be satisfied: %d more needed, and these alone could approve", missing), names: each(n.Could, w.name)}
+	}
+	return item{line: "Could approve", names: each(n.Could, w.name)}
+}
+
+func (w wording) ignored(is []checks.Ignored) []item {
+	out := make([]item, 0, len(is))
+	for _, i := range is {
+		out = append(out, item{line: w.name(i.Login), text: i.Why})
+	}
+	return out
+}
+
+// ends says, for every target at which the request would give something, who guarantees that it ends.
+func (w wording) ends(gs []checks.GrantVerdict, ends map[string]string) []item {
+	targets := map[string]bool{}
+	for _, g := range gs {
+		if g.Kind == grants.End {
+			continue
+		}
+		for _, e := range g.Entitlements {
+			targets[e.Target] = true
+		}
+	}
+	var out []item
+	for _, target := range sortedKeys(targets) {
+		text := "the reconciler, at its first run after the end"
+		if ends[target] != "" {
+			text = ends[target]
+		}
+		out = append(out, item{line: w.name(target) + ": " + w.own(text)})
+	}
+	return out
+}

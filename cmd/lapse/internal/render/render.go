@@ -1,0 +1,40 @@
+// Package render turns verdicts, plans and reports into what people read: a comment, a job summary, a commit status,
+// annotations, a terminal.
+//
+// Every text that came from a file, a review, a policy or a target is hostile until shown otherwise. Each writer escapes
+// for the place it writes to, and only these functions do it:
+//
+//	place                         made inert by
+//	terminal, log line            Text
+//	markdown, one line            Markdown (a code span)
+//	markdown, several lines       Block (a fenced block)
+//	HTML element or attribute     HTML
+//	workflow command              WorkflowCommands
+//	GITHUB_OUTPUT, GITHUB_ENV     OutputFile
+//	any of them, before writing   SecretScrubber, for what may hold a secret
+//
+// A verdict, plan or report first becomes a document: sections of items whose words are the same everywhere. One writer lays
+// a document out as markdown, one for a terminal. Long text is folded and, where a place has a size limit, counted: a reader
+// is always told how much is not shown and where it is.
+package render
+
+import "time"
+
+// Marker is the first line of the comment, by which the command finds its own comment again. Anyone may write it: the
+// comment's author must be checked as well.
+const Marker = "<!-- lapse -->"
+
+// Options is what a verdict does not say of itself.
+type Options struct {
+	Now  time.Time         // when the verdict was made; zero: not shown
+	Ends map[string]string // target → who guarantees the end there, in words (grants.TargetType.End)
+	// HeartbeatNote is a warning that the reconciler has not run lately; "" for none.
+	HeartbeatNote string
+}
+
+// TerminalOptions is how a terminal wants its text.
+type TerminalOptions struct {
+	Options
+	Color bool
+	Width int // columns to wrap at; 0: never
+}
