@@ -64,6 +64,8 @@ type Grant struct {
 	Interval     grants.Interval      `json:"interval,omitzero"`
 	Entitlements []grants.Entitlement `json:"entitlements,omitempty"` // what the role named when it was approved
 	Exclusive    bool                 `json:"exclusive,omitempty"`
+	Reason       string               `json:"reason,omitempty"`
+	Ticket       string               `json:"ticket,omitempty"`
 	Pull         int                  `json:"pull,omitempty"`
 	Author       string               `json:"author,omitempty"`
 	Labels       []string             `json:"labels,omitempty"`
