@@ -1,0 +1,101 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/lapse-access/lapse/names"
+)
+
+// Push is one movement of a branch, as GitHub itself recorded it: neither its time nor its actor come from a commit.
+type Push struct {
+	ID            int64
+	By            Account // ID 0 when GitHub does not tell
+	At            time.Time
+	Before, After string // SHA; forty zeros where the branch was made or deleted
+	Kind          string // push, force_push, branch_creation, branch_deletion, pr_merge or merge_queue_merge
+}
+
+// activity is one element of the answer.
+// https://docs.github.com/en/rest/repos/repos#list-repository-activities
+type activity struct {
+	ID        int64     `json:"id"`
+	Before    string    `json:"before"`
+	After     string    `json:"after"`
+	Ref       string    `json:"ref"`
+	Timestamp time.Time `json:"timestamp"`
+	Kind      string    `json:"activity_type"`
+	Actor     *gh.User  `json:"actor"`
+}
+
+// Pushes reads everything that was pushed to a branch ("x" or "refs/heads/x"), oldest first. A branch that was deleted keeps its
+// record; one that never was has none.
+func (c *Client) Pushes(ctx context.Context, r Repo, ref string) ([]Push, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	branch := strings.TrimPrefix(ref, "refs/heads/")
+	if err := names.Branch(branch); err != nil {
+		return nil, err
+	}
+	ctx = meant(ctx, http.MethodGet, "repos", r.Owner, r.Name, "activity")
+	var out []Push
+	seen, after := map[string]bool{}, ""
+	for len(seen) < maxPages {
+		list, next, err := c.activityPage(ctx, r, "refs/heads/"+branch, after)
+		if err != nil {
+			return nil, c.explain(err, hintRepo, "read the pushes to %s of %s", branch, r)
+		}
+		for _, a := range list {
+			p, err := pushOf(a, branch)
+			if err != nil {
+				return nil, fmt.Errorf("read the pushes to %s of %s: %w", branch, r, err)
+			}
+			out = append(out, p)
+		}
+		if next == "" {
+			slices.Reverse(out)
+			slices.SortStableFunc(out, func(a, b Push) int { return a.At.Compare(b.At) })
+			return out, nil
+		}
+		if seen[next] {
+			break
+		}
+		seen[next], after = true, next
+	}
+	return nil, c.explain(errCircle, "", "read the pushes to %s of %s", branch, r)
+}
+
+func (c *Client) activityPage(ctx context.Context, r Repo, ref, after string) ([]activity, string, error) {
+	query := url.Values{"ref": {ref}, "per_page": {strconv.Itoa(perPage)}}
+	if after != "" {
+		query.Set("after", after)
+	}
+	var list []activity
+	resp, err := c.get(ctx, "repos/"+r.Owner+"/"+r.Name+"/activity", query.Encode(), &list)
+	if err != nil {
+		return nil, "", err
+	}
+	if resp.After == "" && resp.NextPage != 0 {
+		return nil, "", fmt.Errorf("the next page is named in a way that is not known")
+	}
+	return list, resp.After, nil
+}
+
+func pushOf(a activity, branch string) (Push, error) {
+	if a.Ref != "refs/heads/"+branch {
+		return Push{}, fmt.Errorf("the answer tells of another branch")
+	}
+	if a.ID <= 0 || a.Kind == "" || a.Timestamp.IsZero() || names.SHA(a.Before) != nil || names.SHA(a.After) != nil {
+		return Push{}, fmt.Errorf("one has no id, kind, time or commits")
+	}
+	return Push{ID: a.ID, By: account(a.Actor), At: a.Timestamp.UTC(), Before: a.Before, After: a.After, Kind: a.Kind}, nil
+}
