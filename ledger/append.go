@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lapse-access/lapse/grants"
+)
+
+// ErrKeyNotTrusted: the key may not sign receipts of this ledger. What it signed would be a finding for ever.
+var ErrKeyNotTrusted = errors.New("the signing key is neither a root of the ledger nor in " + TrustDir + " of the last approved configuration")
+
+// maxSequence is what the ten digits in a path can hold.
+const maxSequence = 9_999_999_999
+
+// Path is where the receipt is stored: receipts/<year>/<month>/<sequence, ten digits>-<kind>.json, by its time in UTC.
+func Path(r Receipt) string {
+	kind := r.Kind
+	if !isKind(kind) {
+		kind = "unknown"
+	}
+	t := r.Time.UTC()
+	return fmt.Sprintf("receipts/%04d/%02d/%010d-%s.json", t.Year(), int(t.Month()), r.Sequence, kind)
+}
+
+// Append adds receipts to the ledger and returns the files to commit: one for each receipt, and state.json. It sets the
+// Sequence, Previous, Time, Main and Overrun of each. Time is now, or that of the last receipt where that is later. On
+// an error the book is as it was; if the files then cannot be pushed, the book must be read again. No receipts give no
+// files.
+//
+// A book with findings is appended to as well, after all that is there, so that what is taken back can be recorded.
+func (b *Book) Append(k *Key, now time.Time, main string, rs ...Receipt) (map[string][]byte, error) {
+	if len(rs) == 0 {
+		return nil, nil
+	}
+	next := b.clone()
+	files := make(map[string][]byte, len(rs)+1)
+	for _, r := range rs {
+		path, sealed, err := next.add(k, now, main, r)
+		if err != nil {
+			return nil, fmt.Errorf("append to the ledger: %w", err)
+		}
+		files[path] = sealed
+	}
+	state, err := encodeState(next.State)
+	if err != nil {
+		return nil, fmt.Errorf("append to the ledger: %w", err)
+	}
+	files[StateFile] = state
+	*b = *next
+	return files, nil
+}
+
+// clone is a book that can be added to without changing b.
+func (b *Book) clone() *Book {
+	c := *b
+	c.State.Grants, c.State.Holdings = maps.Clone(b.State.Grants), maps.Clone(b.State.Holdings)
+	c.digests = maps.Clone(b.digests)
+	c.Receipts, c.Keys = b.Receipts[:len(b.Receipts):len(b.Receipts)], b.Keys[:len(b.Keys):len(b.Keys)]
+	c.Findings = b.Findings[:len(b.Findings):len(b.Findings)]
+	return &c
+}
+
+// add seals one receipt and folds what was sealed, which is what every later reader folds.
+func (b *Book) add(k *Key, now time.Time, main string, r Receipt) (path string, sealed []byte, err error) {
+	if !b.Trusts(k.ID()) {
+		return "", nil, fmt.Errorf("%w: %s", ErrKeyNotTrusted, k.ID())
+	}
+	r = b.place(r, now, main)
+	if r.Sequence > maxSequence {
+		return "", nil, fmt.Errorf("sequence %d: the ledger is full", r.Sequence)
+	}
+	if sealed, err = k.Seal(r); err != nil {
+		return "", nil, err
+	}
+	if r, err = Unseal(sealed, b.trusted); err != nil {
+		return "", nil, fmt.Errorf("receipt %d cannot be read back: %w", r.Sequence, err)
+	}
+	if err := b.State.apply(r); err != nil {
+		return "", nil, err
+	}
+	b.State.Last = digest(sealed)
+	b.digests[r.Sequence] = b.State.Last
+	b.Receipts, b.Keys = append(b.Receipts, r), append(b.Keys, k.ID())
+	return Path(r), sealed, b.follow(r)
+}
+
+// place gives the receipt its place in the chain: after the last that verified, at the first number that no file has.
+func (b *Book) place(r Receipt, now time.Time, main string) Receipt {
+	r.Sequence = b.State.Sequence + 1
+	for b.digests[r.Sequence] != "" {
+		r.Sequence++
+	}
+	r.Previous = ""
+	if r.Sequence > 1 {
+		r.Previous = b.digests[r.Sequence-1]
+	}
+	r.Main = main
+	r.Time = plain(now)
+	if r.Time.Before(b.State.Time) {
+		r.Time = b.State.Time
+	}
+	r.Due, r.Until = plain(r.Due), plain(r.Until)
+	r.Overrun = overrun(r)
+	if r.Grant != nil {
+		g := *r.Grant
+		g.Interval = grants.Interval{Start: plain(g.Interval.Start), End: plain(g.Interval.End)}
+		if r.Kind == Refused {
+			g.ID = printable(g.ID)
+		}
+		r.Grant = &g
+	}
+	return r
+}
+
+// plain is the time without zone and monotonic clock, as it is stored.
+func plain(t time.Time) time.Time { return t.UTC().Round(0) }
+
+// printable shows what was refused for its very name. The receipt of a refusal must not fail on it.
+func printable(id string) string {
+	if isText(id) {
+		return id
+	}
+	id = strings.Trim(strconv.QuoteToASCII(id), `"`)
+	return id[:min(len(id), 1000)]
+}

@@ -1,0 +1,225 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+	sigdsse "github.com/sigstore/sigstore/pkg/signature/dsse"
+)
+
+const (
+	// PayloadType is the type of every envelope's payload, an in-toto statement.
+	// Source: https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md
+	PayloadType = "application/vnd.in-toto+json"
+	// StatementType is the version of in-toto statements that is written and read.
+	// Source: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+	StatementType = "https://in-toto.io/Statement/v1"
+	// PredicateType says that a statement's predicate is a [Receipt].
+	PredicateType = "https://lapse-access.github.io/receipt/v1"
+
+	// maxEnvelope is the most bytes of one stored envelope. A judgement names all members of the teams it asked.
+	maxEnvelope = 8 << 20
+)
+
+// statement is the stored form of a receipt inside its envelope.
+type statement struct {
+	Type          string    `json:"_type"`
+	Subject       []subject `json:"subject"`
+	PredicateType string    `json:"predicateType"`
+	Predicate     Receipt   `json:"predicate"`
+}
+
+type subject struct {
+	Name   string            `json:"name"`
+	Digest map[string]string `json:"digest"`
+}
+
+// subjectOf is what the statement is about: the grant file; or the configuration; or, where there is no file, the
+// holding, by the digest of its key.
+func subjectOf(r Receipt) subject {
+	switch {
+	case r.Grant != nil && r.Grant.Digest == "": // refused, and not a file with bytes
+		return subject{grantFile(r.Grant.ID), map[string]string{"gitCommit": r.Commit}}
+	case r.Grant != nil:
+		return subject{grantFile(r.Grant.ID), sha256Set(r.Grant.Digest)}
+	case r.Configuration != nil:
+		return subject{"configuration", sha256Set(r.Configuration.Digest)}
+	default:
+		key := r.Holding.Key()
+		return subject{"holding " + key, sha256Set(digest([]byte(key)))}
+	}
+}
+
+func grantFile(id string) string { return "grants/" + id + ".yaml" }
+
+// digest is "sha256:<hex>" of data.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// sha256Set is a digest as an in-toto digest set.
+func sha256Set(digest string) map[string]string {
+	return map[string]string{"sha256": digest[len("sha256:"):]}
+}
+
+// Seal signs the receipt as it stands and returns the envelope to store. The same receipt and Ed25519 key always give
+// the same bytes. A receipt that does not state one fact is an error.
+func (k *Key) Seal(r Receipt) ([]byte, error) {
+	payload, err := encodeStatement(r)
+	if err != nil {
+		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
+	}
+	signer, err := dsse.NewEnvelopeSigner(&sigdsse.SignerAdapter{SignatureSigner: k.signer, Pub: k.Public(), PubKeyID: k.id})
+	if err != nil {
+		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
+	}
+	env, err := signer.SignPayload(context.Background(), PayloadType, payload)
+	if err != nil {
+		return nil, fmt.Errorf("seal receipt %d: sign: %w", r.Sequence, err)
+	}
+	sealed, err := encodeEnvelope(env)
+	if err != nil {
+		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
+	}
+	if len(sealed) > maxEnvelope {
+		return nil, fmt.Errorf("seal receipt %d: %d bytes, at most %d", r.Sequence, len(sealed), maxEnvelope)
+	}
+	return sealed, nil
+}
+
+// encodeStatement is the one form in which the receipt is signed. Whatever it returns, decodeStatement accepts.
+func encodeStatement(r Receipt) ([]byte, error) {
+	if err := check(r); err != nil {
+		return nil, err
+	}
+	s := statement{Type: StatementType, Subject: []subject{subjectOf(r)}, PredicateType: PredicateType, Predicate: r}
+	first, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	// Once around, so that text which is not UTF-8 (in reasons) has become what readers will see.
+	var seen statement
+	if err := decodeStrict(first, &seen); err != nil {
+		return nil, err
+	}
+	payload, err := json.Marshal(seen)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := decodeStatement(payload); err != nil {
+		return nil, err
+	}
+	return payload, nil
+}
+
+// decodeStatement reads what encodeStatement wrote, and nothing else: the payload must be the very bytes that the
+// receipt is encoded as.
+func decodeStatement(payload []byte) (Receipt, error) {
+	var s statement
+	if err := decodeStrict(payload, &s); err != nil {
+		return Receipt{}, fmt.Errorf("statement: %w", err)
+	}
+	if s.Type != StatementType {
+		return Receipt{}, fmt.Errorf("statement type %q, want %q", s.Type, StatementType)
+	}
+	if s.PredicateType != PredicateType {
+		return Receipt{}, fmt.Errorf("predicate type %q, want %q", s.PredicateType, PredicateType)
+	}
+	r := s.Predicate
+	if err := check(r); err != nil {
+		return Receipt{}, err
+	}
+	if want := subjectOf(r); len(s.Subject) != 1 || s.Subject[0].Name != want.Name || !maps.Equal(s.Subject[0].Digest, want.Digest) {
+		return Receipt{}, errors.New("the subject is not what the receipt is about")
+	}
+	if err := checkJSON(payload); err != nil {
+		return Receipt{}, fmt.Errorf("statement: %w", err)
+	}
+	again, err := json.Marshal(s)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("statement: %w", err)
+	}
+	if !bytes.Equal(again, payload) {
+		return Receipt{}, errors.New("statement: not in the form in which Lapse writes it")
+	}
+	return r, nil
+}
+
+// Unseal verifies an envelope and returns its receipt. Exactly one signature, by one of vs, over exactly one receipt in
+// the one form [Key.Seal] writes; anything else is an error.
+func Unseal(envelope []byte, vs Verifiers) (Receipt, error) {
+	r, _, err := unseal(envelope, vs)
+	return r, err
+}
+
+// unseal is Unseal; it also says which key signed.
+func unseal(envelope []byte, vs Verifiers) (Receipt, Verifier, error) {
+	env, err := decodeEnvelope(envelope)
+	if err != nil {
+		return Receipt{}, Verifier{}, err
+	}
+	v, known := vs.ByID(env.Signatures[0].KeyID)
+	if !known {
+		return Receipt{}, Verifier{}, fmt.Errorf("signed by %.100q, which may not sign receipts", env.Signatures[0].KeyID)
+	}
+	var payload []byte
+	dv := sigdsse.WrapVerifier(v.check, sigdsse.WithExpectedPayloadType(PayloadType), sigdsse.WithDecodedPayload(&payload))
+	if err := dv.VerifySignature(bytes.NewReader(envelope), nil); err != nil {
+		return Receipt{}, Verifier{}, fmt.Errorf("the signature by %s does not verify", v.ID)
+	}
+	if !isBase64(env.Payload, payload) {
+		return Receipt{}, Verifier{}, errors.New("envelope: payload is not in standard base64")
+	}
+	r, err := decodeStatement(payload)
+	if err != nil {
+		return Receipt{}, Verifier{}, err
+	}
+	return r, v, nil
+}
+
+// decodeEnvelope reads an envelope with one signature, in the form encodeEnvelope writes, without verifying it.
+func decodeEnvelope(data []byte) (*dsse.Envelope, error) {
+	if len(data) > maxEnvelope {
+		return nil, fmt.Errorf("envelope: longer than %d bytes", maxEnvelope)
+	}
+	var env dsse.Envelope
+	if err := decodeStrict(data, &env); err != nil {
+		return nil, fmt.Errorf("envelope: %w", err)
+	}
+	if env.PayloadType != PayloadType {
+		return nil, fmt.Errorf("envelope: payload type %.100q, want %q", env.PayloadType, PayloadType)
+	}
+	if len(env.Signatures) != 1 {
+		return nil, fmt.Errorf("envelope: %d signatures, want 1", len(env.Signatures))
+	}
+	sig, err := base64.StdEncoding.DecodeString(env.Signatures[0].Sig)
+	if err != nil || !isBase64(env.Signatures[0].Sig, sig) {
+		return nil, errors.New("envelope: signature is not in standard base64")
+	}
+	again, err := encodeEnvelope(&env)
+	if err != nil {
+		return nil, fmt.Errorf("envelope: %w", err)
+	}
+	if !bytes.Equal(again, data) {
+		return nil, errors.New("envelope: not in the form in which Lapse writes it")
+	}
+	return &env, nil
+}
+
+// encodeEnvelope is the one stored form of an envelope.
+func encodeEnvelope(env *dsse.Envelope) ([]byte, error) {
+	data, err := json.Marshal(env)
+	return append(data, '\n'), err
+}
+
+// isBase64 says whether text is the one standard encoding of data.
+func isBase64(text string, data []byte) bool { return text == base64.StdEncoding.EncodeToString(data) }

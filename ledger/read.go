@@ -1,0 +1,248 @@
+package ledger
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// Finding is one thing wrong with a ledger.
+type Finding struct {
+	Path string `json:"path"` // the file it is about
+	Text string `json:"text"`
+}
+
+func (f Finding) String() string { return f.Path + ": " + f.Text }
+
+// Book is a ledger that was read: every receipt that verified, in order, and what they add up to.
+//
+// A finding means that nothing new may be given. What verified is in Receipts and State all the same, so that revoking
+// goes on. What did not verify is in neither: it could make Lapse take what it never gave.
+type Book struct {
+	Receipts []Receipt
+	Keys     []string // Keys[i] is the ID of the key that signed Receipts[i]
+	State    State
+	Findings []Finding
+
+	roots   Verifiers
+	trust   func(commit string) (Verifiers, error)
+	trusted Verifiers      // for the next receipt, roots included
+	digests map[int]string // of the stored file with that number, verified or not
+}
+
+// item is one stored file that verified.
+type item struct {
+	path, digest, key string
+	receipt           Receipt
+}
+
+// Read reads a ledger from the tree of its branch and checks all of it: signatures, the chain, names, and that nothing else
+// is there. It does not stop at what is wrong but lists it in Findings; it fails only if the tree cannot be listed. An
+// empty tree is an empty ledger.
+//
+// The roots may sign any receipt. trust answers with the keys that a main commit holds in [TrustDir]; those of the last
+// approved configuration may sign, too, from the receipt after that approval on. A nil trust knows none.
+//
+// A ledger that was cut short as a whole, state.json included, cannot be told from a younger one by its tree. That the
+// branch still descends from what was last seen is for its reader to check.
+func Read(fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, error)) (*Book, error) {
+	b := &Book{State: newState(), roots: roots, trust: trust, trusted: roots, digests: map[int]string{}}
+	files, err := b.files(fsys)
+	if err != nil {
+		return nil, err
+	}
+	var items []item
+	for _, f := range files {
+		if it, ok := b.open(fsys, f); ok {
+			items = append(items, it)
+		}
+	}
+	slices.SortStableFunc(items, func(x, y item) int { return cmp.Compare(x.receipt.Sequence, y.receipt.Sequence) })
+	b.chain(items)
+	b.checkState(fsys)
+	return b, nil
+}
+
+// Trusts says whether the next receipt may be signed by the key with the given ID.
+func (b *Book) Trusts(id string) bool {
+	_, ok := b.trusted.ByID(id)
+	return ok
+}
+
+func (b *Book) find(path, format string, args ...any) {
+	b.Findings = append(b.Findings, Finding{Path: path, Text: fmt.Sprintf(format, args...)})
+}
+
+// file is a stored file that is named like a receipt.
+type file struct {
+	path   string
+	number int
+}
+
+var pathForm = regexp.MustCompile(`^receipts/[0-9]{4}/(?:0[1-9]|1[0-2])/([0-9]{10})-([a-z]+)\.json$`)
+
+// receiptNumber is the number in the path of a receipt; ok is false if the path is not one.
+func receiptNumber(path string) (number int, ok bool) {
+	m := pathForm.FindStringSubmatch(path)
+	if m == nil || !isKind(Kind(m[2])) {
+		return 0, false
+	}
+	number, err := strconv.Atoi(m[1])
+	return number, err == nil && number > 0
+}
+
+// files lists the files that are named like receipts by number, and finds everything else.
+func (b *Book) files(fsys fs.FS) ([]file, error) {
+	var files []file
+	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && path == ".":
+			return fmt.Errorf("list the ledger: %w", err)
+		case err != nil:
+			b.find(path, "cannot be listed: %v", err)
+			return nil
+		case d.IsDir():
+			return nil
+		}
+		number, ok := receiptNumber(path)
+		switch {
+		case !d.Type().IsRegular():
+			b.find(path, "not a plain file")
+		case ok:
+			files = append(files, file{path, number})
+		case path != StateFile:
+			b.find(path, "does not belong in a ledger")
+		}
+		return nil
+	})
+	slices.SortFunc(files, func(x, y file) int {
+		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.path, y.path))
+	})
+	return files, err
+}
+
+// open verifies one stored file with the keys that are trusted at its number.
+func (b *Book) open(fsys fs.FS, f file) (item, bool) {
+	data, err := readSmall(fsys, f.path, maxEnvelope)
+	if err != nil {
+		b.find(f.path, "cannot be read: %v", err)
+		return item{}, false
+	}
+	sum := digest(data)
+	b.digests[f.number] = sum
+	r, v, err := unseal(data, b.trusted)
+	if err != nil {
+		b.find(f.path, "%v", err)
+		return item{}, false
+	}
+	if want := Path(r); want != f.path {
+		b.find(f.path, "holds the receipt that belongs at %s", want)
+	} else if err := b.follow(r); err != nil {
+		b.find(f.path, "%v", err)
+	}
+	return item{path: f.path, digest: sum, key: v.ID, receipt: r}, true
+}
+
+// follow makes the keys of a newly approved configuration the trusted ones, beside the roots. If they cannot be read, the
+// keys before it stay.
+func (b *Book) follow(r Receipt) error {
+	if r.Kind != Approved || r.Configuration == nil || b.trust == nil {
+		return nil
+	}
+	vs, err := b.trust(r.Configuration.Commit)
+	if err != nil {
+		return fmt.Errorf("read the trusted keys of commit %s: %w", r.Configuration.Commit, err)
+	}
+	b.trusted = b.roots.with(vs)
+	return nil
+}
+
+// chain checks that the items, sorted by sequence, are one chain without a gap, and folds them.
+func (b *Book) chain(items []item) {
+	for len(items) > 0 {
+		same := 1
+		for same < len(items) && items[same].receipt.Sequence == items[0].receipt.Sequence {
+			same++
+		}
+		it := b.choose(items[:same], items[same:])
+		items = items[same:]
+		b.link(it)
+		if err := b.State.apply(it.receipt); err != nil {
+			b.find(it.path, "%v", err)
+			continue
+		}
+		b.State.Last = it.digest
+		b.digests[it.receipt.Sequence] = it.digest
+		b.Receipts, b.Keys = append(b.Receipts, it.receipt), append(b.Keys, it.key)
+	}
+}
+
+// choose picks from receipts with one sequence the one that the rest builds upon, or else one at its place.
+func (b *Book) choose(same, rest []item) item {
+	best, rank := same[0], -1
+	for _, it := range same {
+		score := 0
+		if Path(it.receipt) == it.path {
+			score = 1
+		}
+		if slices.ContainsFunc(rest, func(next item) bool { return next.receipt.Previous == it.digest }) {
+			score += 2
+		}
+		if score > rank {
+			best, rank = it, score
+		}
+	}
+	for _, it := range same {
+		if it.path != best.path {
+			b.find(it.path, "a second receipt with sequence %d, beside %s", it.receipt.Sequence, best.path)
+		}
+	}
+	return best
+}
+
+// link checks that the receipt follows the one before it.
+func (b *Book) link(it item) {
+	r, last := it.receipt, b.State.Sequence
+	for n := last + 1; n < r.Sequence; n++ {
+		if b.digests[n] == "" {
+			b.find(it.path, "receipt %d is missing before it", n)
+			if n < r.Sequence-1 {
+				b.find(it.path, "so are those up to %d, as far as no other finding names them", r.Sequence-1)
+			}
+			break
+		}
+	}
+	before, known := b.State.Last, r.Sequence == last+1
+	if !known {
+		before, known = b.digests[r.Sequence-1]
+	}
+	if known && r.Previous != before {
+		b.find(it.path, "does not follow the receipt before it, which was changed or exchanged")
+	}
+	if r.Time.Before(b.State.Time) {
+		b.find(it.path, "its time is before that of the receipt before it")
+	}
+}
+
+// checkState compares the state that was kept with what the receipts add up to. None need be kept.
+func (b *Book) checkState(fsys fs.FS) {
+	data, err := readSmall(fsys, StateFile, maxState)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return
+	case err != nil:
+		b.find(StateFile, "cannot be read: %v", err)
+		return
+	}
+	want, err := encodeState(b.State)
+	if err != nil {
+		b.find(StateFile, "cannot be compared: %v", err)
+	} else if !bytes.Equal(data, want) {
+		b.find(StateFile, "is not what the receipts add up to")
+	}
+}
