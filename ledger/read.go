@@ -210,11 +210,8 @@ func (b *Book) link(it item) {
 	r, last := it.receipt, b.State.Sequence
 	for n := last + 1; n < r.Sequence; n++ {
 		if b.digests[n] == "" {
-			b.find(it.path, "receipt %d is missing before it", n)
-			if n < r.Sequence-1 {
-				b.find(it.path, "so are those up to %d, as far as no other finding names them", r.Sequence-1)
-			}
-			break
+			b.find(it.path, "receipt %d, which comes before it, is missing", n)
+			break // the rest of the gap says no more
 		}
 	}
 	before, known := b.State.Last, r.Sequence == last+1

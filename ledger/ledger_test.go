@@ -1,0 +1,192 @@
+package ledger
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/lapse-access/lapse/grants"
+)
+
+const commitA = "1111111111111111111111111111111111111111"
+
+// monday is when the ledgers of the tests begin.
+var monday = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+
+func newTestKey(t testing.TB) *Key {
+	t.Helper()
+	k, _, err := GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func verifiers(t testing.TB, keys ...*Key) Verifiers {
+	t.Helper()
+	var vs Verifiers
+	for _, k := range keys {
+		v, err := VerifierOf(k.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		vs = append(vs, v)
+	}
+	return vs
+}
+
+// tree is a ledger branch: what Append returned so far, laid one over the other.
+type tree map[string][]byte
+
+func (tr tree) fs() fs.FS {
+	m := fstest.MapFS{}
+	for path, data := range tr {
+		m[path] = &fstest.MapFile{Data: data, Mode: 0o644}
+	}
+	return m
+}
+
+func (tr tree) clone() tree { return maps.Clone(tr) }
+
+func mustRead(t testing.TB, tr tree, roots Verifiers, trust func(string) (Verifiers, error)) *Book {
+	t.Helper()
+	b, err := Read(tr.fs(), roots, trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func mustAppend(t testing.TB, tr tree, b *Book, k *Key, now time.Time, rs ...Receipt) {
+	t.Helper()
+	files, err := b.Append(k, now, commitA, rs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range files {
+		if _, exists := tr[path]; exists && path != StateFile {
+			t.Fatalf("Append writes over %s", path)
+		}
+	}
+	maps.Copy(tr, files)
+}
+
+func wantSound(t testing.TB, b *Book) {
+	t.Helper()
+	for _, f := range b.Findings {
+		t.Errorf("finding: %s", f)
+	}
+}
+
+// wantFinding fails unless a finding about the path holds the text.
+func wantFinding(t testing.TB, b *Book, path, text string) {
+	t.Helper()
+	for _, f := range b.Findings {
+		if f.Path == path && strings.Contains(f.Text, text) {
+			return
+		}
+	}
+	t.Errorf("no finding of %q about %s; findings: %v", text, path, b.Findings)
+}
+
+func approvedConfiguration(commit string) Receipt {
+	return Receipt{Kind: Approved, Commit: commit, Configuration: &Configuration{Commit: commit, Digest: digest([]byte(commit))}}
+}
+
+func grantOf(id, version string, start time.Time) *Grant {
+	return &Grant{
+		ID: id, Digest: digest([]byte(id + version)), User: "alice", UserID: 583231, Role: "prod-db-read",
+		Interval:     grants.Interval{Start: start, End: start.Add(4 * time.Hour)},
+		Entitlements: []grants.Entitlement{{Target: "prod-db", Values: map[string]string{"role": "readonly"}, At: grants.Pos{Line: 3}}},
+		Pull:         7, Author: "alice", Change: grants.Add,
+	}
+}
+
+func approvedGrant(id, version string) Receipt {
+	return Receipt{Kind: Approved, Commit: commitA, Grant: grantOf(id, version, monday), Judgement: []byte(`{"outcome":"approved"}`)}
+}
+
+func refusedGrant(id string) Receipt {
+	return Receipt{Kind: Refused, Commit: commitA, Grant: grantOf(id, "", monday), Reasons: []string{"nobody approved it"}}
+}
+
+func endedGrant(id, version string) Receipt {
+	return Receipt{Kind: Ended, Grant: grantOf(id, version, monday), Reasons: []string{"expired"}}
+}
+
+func holdingOf(role, account string) *Holding {
+	return &Holding{Entitlement: grants.Entitlement{Target: "prod-db", Values: map[string]string{"role": role}}, Account: account}
+}
+
+func held(kind Kind, action, role, account string, ids ...string) Receipt {
+	r := Receipt{Kind: kind, Action: action, Holding: holdingOf(role, account), Grants: ids}
+	switch {
+	case kind == Taken:
+		r.Due = monday.Add(4 * time.Hour)
+	case action != actionTake:
+		r.Until = monday.Add(4 * time.Hour)
+	}
+	return r
+}
+
+// life is a grant from its approval to its end, with what happens around it.
+func life() []Receipt {
+	return []Receipt{
+		approvedConfiguration(commitA),
+		approvedGrant("alice-prod", ""),
+		refusedGrant("mallory-prod"),
+		held(Kept, "", "readonly", "carol"),
+		held(Intended, actionGive, "readonly", "alice", "alice-prod"),
+		held(Given, "", "readonly", "alice", "alice-prod"),
+		endedGrant("alice-prod", ""),
+		held(Intended, actionTake, "readonly", "alice", "alice-prod"),
+		held(Taken, "", "readonly", "alice", "alice-prod"),
+		approvedGrant("bob/prod", "v1"),
+		held(Intended, actionGive, "readonly", "bob", "bob/prod"),
+	}
+}
+
+// smallLedger is a sound ledger of the life above, in several commits over several months.
+func smallLedger(t testing.TB) (tree, *Key) {
+	t.Helper()
+	k := newTestKey(t)
+	tr := tree{}
+	b := mustRead(t, tr, verifiers(t, k), nil)
+	for i, r := range life() {
+		mustAppend(t, tr, b, k, monday.Add(time.Duration(i)*7*24*time.Hour), r)
+	}
+	wantSound(t, mustRead(t, tr, verifiers(t, k), nil))
+	return tr, k
+}
+
+// randomReceipt is any fact about a few grants and holdings, in any order, however unlikely.
+func randomReceipt(rng *rand.Rand) Receipt {
+	pick := func(of ...string) string { return of[rng.IntN(len(of))] }
+	id, version := pick("a", "b", "c/d"), pick("", "v2")
+	role, account := pick("readonly", "admin", "x&y=z"), pick("alice", "bob", "carol +&")
+	switch rng.IntN(9) {
+	case 0:
+		return approvedConfiguration(fmt.Sprintf("%040x", rng.Uint64()))
+	case 1:
+		return refusedGrant(id)
+	case 2:
+		return endedGrant(id, version)
+	case 3:
+		return held(Given, "", role, account, id, "z", "a", id)
+	case 4:
+		return held(Taken, "", role, account)
+	case 5:
+		return held(Kept, "", role, account)
+	case 6:
+		return held(Intended, actionTake, role, account)
+	case 7:
+		return held(Intended, actionGive, role, account, id)
+	default:
+		return approvedGrant(id, version)
+	}
+}

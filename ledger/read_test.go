@@ -1,0 +1,384 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/lapse-access/lapse/grants"
+)
+
+// receiptPaths are the receipts of a tree in their order.
+func receiptPaths(tr tree) []string {
+	var paths []string
+	for path := range tr {
+		if path != StateFile {
+			paths = append(paths, path)
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int {
+		x, _ := receiptNumber(a)
+		y, _ := receiptNumber(b)
+		return x - y
+	})
+	return paths
+}
+
+func TestWhatWasAppendedIsReadBack(t *testing.T) {
+	tr, k := smallLedger(t)
+	b := mustRead(t, tr, verifiers(t, k), nil)
+	want := life()
+	if len(b.Receipts) != len(want) || len(b.Keys) != len(want) {
+		t.Fatalf("%d receipts and %d keys, want %d", len(b.Receipts), len(b.Keys), len(want))
+	}
+	for i, r := range b.Receipts {
+		if r.Sequence != i+1 || r.Kind != want[i].Kind || b.Keys[i] != k.ID() || r.Main != commitA {
+			t.Errorf("receipt %d is %+v by %s", i+1, r, b.Keys[i])
+		}
+	}
+	if got := b.Receipts[8]; got.Overrun != got.Time.Sub(got.Due).String() {
+		t.Errorf("overrun %q", got.Overrun)
+	}
+	kept, err := ReadState(tr.fs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.State, kept); diff != "" {
+		t.Errorf("state kept (-folded +kept):\n%s", diff)
+	}
+}
+
+func TestAnEmptyTreeIsAnEmptyLedger(t *testing.T) {
+	b := mustRead(t, tree{}, nil, nil)
+	wantSound(t, b)
+	if diff := cmp.Diff(newState(), b.State); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := ReadState(tree{}.fs()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("ReadState: %v, want fs.ErrNotExist", err)
+	}
+}
+
+func TestA60EveryChangedByteIsFound(t *testing.T) {
+	tr, k := smallLedger(t)
+	roots := verifiers(t, k)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for path, data := range tr {
+		for i := range data {
+			changed := bytes.Clone(data)
+			changed[i] ^= byte(1 + rng.IntN(255))
+			forged := tr.clone()
+			forged[path] = changed
+			// Reading one receipt is enough to find it in most cases; the whole tree is read for a part, for speed.
+			if path != StateFile && i%97 != 0 {
+				if r, err := Unseal(changed, roots); err == nil {
+					t.Fatalf("%s: byte %d from %q to %q: accepted as %+v", path, i, data[i], changed[i], r)
+				}
+				continue
+			}
+			if b := mustRead(t, forged, roots, nil); len(b.Findings) == 0 {
+				t.Fatalf("%s: byte %d from %q to %q: not found", path, i, data[i], changed[i])
+			}
+		}
+	}
+}
+
+func TestA60DroppedReceiptsAreFound(t *testing.T) {
+	tr, k := smallLedger(t)
+	for _, path := range receiptPaths(tr) {
+		cut := tr.clone()
+		delete(cut, path)
+		if b := mustRead(t, cut, verifiers(t, k), nil); len(b.Findings) == 0 {
+			t.Errorf("%s was dropped: not found", path)
+		}
+	}
+}
+
+func TestA60ReceiptsThatChangedPlacesAreFound(t *testing.T) {
+	tr, k := smallLedger(t)
+	paths := receiptPaths(tr)
+	for i := range paths {
+		for j := range i {
+			swapped := tr.clone()
+			swapped[paths[i]], swapped[paths[j]] = swapped[paths[j]], swapped[paths[i]]
+			b := mustRead(t, swapped, verifiers(t, k), nil)
+			wantFinding(t, b, paths[i], "holds the receipt that belongs at "+paths[j])
+			wantFinding(t, b, paths[j], "holds the receipt that belongs at "+paths[i])
+			if len(b.Receipts) != len(paths) {
+				t.Errorf("%d receipts of %d were read", len(b.Receipts), len(paths))
+			}
+		}
+	}
+}
+
+// Renumbered from the dropped one on by someone without the key: the numbers in the paths fit, what is signed does not.
+func TestA60ReceiptsThatMovedUpAreFound(t *testing.T) {
+	tr, k := smallLedger(t)
+	paths := receiptPaths(tr)
+	moved := tr.clone()
+	for i := 3; i < len(paths)-1; i++ {
+		moved[paths[i]] = moved[paths[i+1]]
+	}
+	delete(moved, paths[len(paths)-1])
+	if b := mustRead(t, moved, verifiers(t, k), nil); len(b.Findings) < len(paths)-4 {
+		t.Errorf("findings: %v", b.Findings)
+	}
+}
+
+func TestA60AReceiptOfAnotherKeyIsFoundAndNotFolded(t *testing.T) {
+	tr, k := smallLedger(t)
+	other := newTestKey(t)
+	b := mustRead(t, tr, verifiers(t, k, other), nil)
+	mustAppend(t, tr, b, other, monday.AddDate(1, 0, 0), held(Given, "", "admin", "mallory"))
+	path := receiptPaths(tr)[len(life())]
+
+	b = mustRead(t, tr, verifiers(t, k), nil)
+	wantFinding(t, b, path, "may not sign receipts")
+	if _, folded := b.State.Holdings[holdingOf("admin", "mallory").Key()]; folded || len(b.Receipts) != len(life()) {
+		t.Error("it was folded")
+	}
+}
+
+// The holder of a trusted key exchanges a receipt for another that verifies: the chain after it does not fit.
+func TestA60AReceiptThatWasSignedAnewBreaksTheChain(t *testing.T) {
+	tr, k := smallLedger(t)
+	b := mustRead(t, tr, verifiers(t, k), nil)
+	r := b.Receipts[4]
+	r.Holding = holdingOf("readonly", "mallory")
+	sealed, err := k.Seal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := receiptPaths(tr)
+	tr[paths[4]] = sealed
+	wantFinding(t, mustRead(t, tr, verifiers(t, k), nil), paths[5], "does not follow")
+}
+
+func TestA60ASecondReceiptWithOneSequenceIsFoundAndTheChainWins(t *testing.T) {
+	tr, k := smallLedger(t)
+	r := mustRead(t, tr, verifiers(t, k), nil).Receipts[5]
+	forged := r
+	forged.Kind, forged.Until = Taken, time.Time{}
+	sealed, err := k.Seal(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr[Path(forged)] = sealed
+	b := mustRead(t, tr, verifiers(t, k), nil)
+	wantFinding(t, b, Path(forged), "a second receipt with sequence 6")
+	if diff := cmp.Diff(r, b.Receipts[5]); diff != "" {
+		t.Errorf("folded instead (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatDoesNotBelongInALedgerIsFound(t *testing.T) {
+	tr, k := smallLedger(t)
+	for _, path := range []string{
+		"README.md", "receipts/2026/11/0000000099-given.json.bak", "receipts/2026/11/0000000099-unknown.json",
+		"receipts/2026/13/0000000099-given.json", "receipts/2026/11/99-given.json", "receipts/2026/11/0000000000-given.json",
+		".github/workflows/evil.yml", "receipts/2026/11/x/0000000099-given.json", "State.json",
+	} {
+		more := tr.clone()
+		more[path] = tr[receiptPaths(tr)[0]]
+		wantFinding(t, mustRead(t, more, verifiers(t, k), nil), path, "does not belong")
+	}
+	m := tr.fs().(fstest.MapFS)
+	link := receiptPaths(tr)[2]
+	m[link].Mode |= fs.ModeSymlink
+	b, err := Read(m, verifiers(t, k), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, b, link, "not a plain file")
+}
+
+func TestStateIsRebuiltWhereItWasThrownAwayAndFoundWhereItWasForged(t *testing.T) {
+	tr, k := smallLedger(t)
+	want := mustRead(t, tr, verifiers(t, k), nil).State
+	without := tr.clone()
+	delete(without, StateFile)
+	b := mustRead(t, without, verifiers(t, k), nil)
+	wantSound(t, b)
+	if diff := cmp.Diff(want, b.State); diff != "" {
+		t.Error(diff)
+	}
+	forged := tr.clone()
+	forged[StateFile] = bytes.ReplaceAll(tr[StateFile], []byte("bob"), []byte("eve"))
+	b = mustRead(t, forged, verifiers(t, k), nil)
+	wantFinding(t, b, StateFile, "is not what the receipts add up to")
+	if diff := cmp.Diff(want, b.State); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReadStateIsStrict(t *testing.T) {
+	tr, _ := smallLedger(t)
+	for name, data := range map[string]string{
+		"empty": "", "null": "null", "list": "[]", "object": "{}", "two documents": string(tr[StateFile]) + "{}",
+		"spaces": string(tr[StateFile]) + " ", "unknown field": `{"version":1,"more":2}`, "other version": `{"version":2}`,
+	} {
+		if s, err := ReadState(tree{StateFile: []byte(data)}.fs()); err == nil {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
+// A damaged ledger still takes receipts, after all that is there, and writes over nothing.
+func TestADamagedLedgerCanBeAppendedTo(t *testing.T) {
+	tr, k := smallLedger(t)
+	paths := receiptPaths(tr)
+	last := paths[len(paths)-1]
+	tr[last] = append(tr[last], ' ')
+	b := mustRead(t, tr, verifiers(t, k), nil)
+	wantFinding(t, b, last, "not in the form")
+
+	mustAppend(t, tr, b, k, monday.AddDate(1, 0, 0), held(Intended, actionTake, "readonly", "carol"), held(Taken, "", "readonly", "carol"))
+	b = mustRead(t, tr, verifiers(t, k), nil)
+	if len(b.Findings) != 1 {
+		t.Errorf("findings after the damage was followed by sound receipts: %v", b.Findings)
+	}
+	if got := b.Receipts[len(b.Receipts)-1].Sequence; got != len(paths)+2 {
+		t.Errorf("last sequence %d, want %d", got, len(paths)+2)
+	}
+	if _, holds := b.State.Holdings[holdingOf("readonly", "carol").Key()]; holds {
+		t.Error("what was taken is still held")
+	}
+}
+
+func TestKeysAreTrustedAfterTheConfigurationThatBringsThem(t *testing.T) {
+	root, first, second := newTestKey(t), newTestKey(t), newTestKey(t)
+	at := map[string]Verifiers{commitA: verifiers(t, first), "c2": verifiers(t, second)}
+	trust := func(commit string) (Verifiers, error) {
+		vs, ok := at[commit]
+		if !ok {
+			return nil, errors.New("no such commit")
+		}
+		return vs, nil
+	}
+	read := func(tr tree) *Book { return mustRead(t, tr, verifiers(t, root), trust) }
+
+	tr := tree{}
+	b := read(tr)
+	if _, err := b.Append(first, monday, commitA, refusedGrant("a")); !errors.Is(err, ErrKeyNotTrusted) {
+		t.Fatalf("a key that nothing brought: %v", err)
+	}
+	// Within one call, too: what follows the approval may be signed by what it brings.
+	mustAppend(t, tr, b, root, monday, approvedConfiguration(commitA))
+	mustAppend(t, tr, b, first, monday, refusedGrant("a"), approvedConfiguration("c2"))
+	mustAppend(t, tr, b, second, monday, refusedGrant("b"))
+	if _, err := b.Append(first, monday, commitA, refusedGrant("c")); !errors.Is(err, ErrKeyNotTrusted) {
+		t.Fatalf("a key that the configuration dropped: %v", err)
+	}
+	mustAppend(t, tr, b, root, monday, refusedGrant("c"))
+	b = read(tr)
+	wantSound(t, b)
+	if !b.Trusts(root.ID()) || !b.Trusts(second.ID()) || b.Trusts(first.ID()) {
+		t.Error("trust after reading is not trust after writing")
+	}
+
+	// The dropped key signs on behind Lapse's back.
+	late := tr.clone()
+	loose := mustRead(t, late, verifiers(t, root, first), trust)
+	mustAppend(t, late, loose, first, monday, approvedGrant("mallory-prod", ""))
+	b = read(late)
+	wantFinding(t, b, receiptPaths(late)[5], "may not sign receipts")
+	if _, live := b.State.Grants["mallory-prod"]; live {
+		t.Error("a grant by a dropped key is live")
+	}
+
+	// Where the keys cannot be read, it is a finding, and those before stay.
+	delete(at, "c2")
+	b = read(tr)
+	wantFinding(t, b, receiptPaths(tr)[2], "no such commit")
+	if !b.Trusts(first.ID()) {
+		t.Error("the keys before were forgotten")
+	}
+}
+
+func TestStateFoldedOnTheWayIsTheStateOfAllReceipts(t *testing.T) {
+	k := newTestKey(t)
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		tr := tree{}
+		b := mustRead(t, tr, verifiers(t, k), nil)
+		now := monday
+		for range 15 {
+			now = now.Add(time.Duration(rng.IntN(5*24)-24) * time.Hour)
+			rs := make([]Receipt, rng.IntN(4))
+			for i := range rs {
+				rs[i] = randomReceipt(rng)
+			}
+			mustAppend(t, tr, b, k, now, rs...)
+		}
+		again := mustRead(t, tr, verifiers(t, k), nil)
+		wantSound(t, again)
+		if diff := cmp.Diff(b.State, again.State); diff != "" {
+			t.Fatalf("seed %d (-appended +read):\n%s", seed, diff)
+		}
+		kept, err := ReadState(tr.fs())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(kept, again.State); diff != "" {
+			t.Fatalf("seed %d (-kept +read):\n%s", seed, diff)
+		}
+		first, _ := json.Marshal(kept)
+		second, _ := json.Marshal(again.State)
+		if !bytes.Equal(first, second) {
+			t.Fatalf("seed %d: a state has two forms", seed)
+		}
+	}
+}
+
+func TestCheckCommitAcceptsOnlyGrowth(t *testing.T) {
+	plain := &grants.File{Mode: plainFile}
+	path := "receipts/2026/11/0000000001-approved.json"
+	for name, tc := range map[string]struct {
+		change grants.FileChange
+		want   bool
+	}{
+		"a receipt added":         {grants.FileChange{Path: path, After: plain}, true},
+		"state added":             {grants.FileChange{Path: StateFile, After: plain}, true},
+		"state changed":           {grants.FileChange{Path: StateFile, Before: plain, After: plain}, true},
+		"a receipt changed":       {grants.FileChange{Path: path, Before: plain, After: plain}, false},
+		"a receipt removed":       {grants.FileChange{Path: path, Before: plain}, false},
+		"state removed":           {grants.FileChange{Path: StateFile, Before: plain}, false},
+		"an executable receipt":   {grants.FileChange{Path: path, After: &grants.File{Mode: 0o100755}}, false},
+		"a link for a receipt":    {grants.FileChange{Path: path, After: &grants.File{Mode: 0o120000}}, false},
+		"something else":          {grants.FileChange{Path: "README.md", After: plain}, false},
+		"a submodule for a state": {grants.FileChange{Path: StateFile, After: &grants.File{Mode: 0o160000}}, false},
+	} {
+		if got := CheckCommit([]grants.FileChange{tc.change}); (len(got) == 0) != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	k := newTestKey(b)
+	tr := tree{}
+	book := mustRead(b, tr, verifiers(b, k), nil)
+	judgement := []byte(`{"facts":"` + string(bytes.Repeat([]byte("x"), 4000)) + `"}`)
+	const n = 10_000
+	rs := make([]Receipt, 0, n)
+	for i := range n {
+		r := approvedGrant(fmt.Sprint("g", i%100), "")
+		r.Judgement = judgement
+		rs = append(rs, r)
+	}
+	mustAppend(b, tr, book, k, monday, rs...)
+	files := tr.fs()
+	for b.Loop() {
+		if got, err := Read(files, verifiers(b, k), nil); err != nil || len(got.Receipts) != n || len(got.Findings) > 0 {
+			b.Fatal(err, got.Findings)
+		}
+	}
+}
