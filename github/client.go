@@ -49,6 +49,7 @@ type Options struct {
 	Now     func() time.Time  // nil: time.Now
 	MaxWait time.Duration     // the longest that one request, with all its pages, waits for rate limits; 0: 2m, negative: not at all
 	Timeout time.Duration     // of one attempt, its answer read whole; 0: 30s
+	Backoff time.Duration     // before the first repetition of a failed request, doubled before each further one; 0: 1s
 }
 
 // Client is one identity at one GitHub. It is safe for concurrent use.
@@ -90,7 +91,7 @@ func New(o Options) (*Client, error) {
 func newTransport(base *url.URL, o Options) *transport {
 	t := &transport{
 		next: o.HTTP, base: base, token: o.Token, now: o.Now,
-		maxWait: o.MaxWait, timeout: o.Timeout, cache: o.Cache, key: cacheKey(o),
+		maxWait: o.MaxWait, timeout: o.Timeout, backoff: o.Backoff, cache: o.Cache, key: cacheKey(o),
 	}
 	t.skew.Store(noSkew)
 	if t.next == nil {
@@ -104,6 +105,9 @@ func newTransport(base *url.URL, o Options) *transport {
 	}
 	if t.timeout <= 0 {
 		t.timeout = 30 * time.Second
+	}
+	if t.backoff <= 0 {
+		t.backoff = time.Second
 	}
 	if t.cache == nil {
 		t.cache = MemoryCache()

@@ -28,6 +28,7 @@ type transport struct {
 	now     func() time.Time
 	maxWait time.Duration
 	timeout time.Duration
+	backoff time.Duration
 	cache   Cache
 	key     []byte
 	log     *slog.Logger
@@ -95,14 +96,16 @@ func (t *transport) judge(ctx context.Context, meant *call, a *answer, err error
 	if !meant.repeat || attempt >= maxAttempts || errors.As(err, &final) {
 		return false, err
 	}
-	wait := backoff(attempt)
+	wait := jittered(t.backoff << (attempt - 1))
 	if err == nil {
-		wait = max(wait, retryAfter(a.Header, a.at))
+		asked := retryAfter(a.Header, a.at)
+		if meant.waited+asked > t.maxWait {
+			return false, nil
+		}
+		meant.waited += asked
+		wait = max(wait, asked)
 	}
-	if wait > t.maxWait && wait > maxBackoff {
-		return false, err
-	}
-	t.log.Debug("github: trying again", "attempt", attempt, "wait", wait.String())
+	t.log.Debug("github: failed, trying again", "attempt", attempt, "wait", wait.String())
 	return true, sleep(ctx, wait)
 }
 

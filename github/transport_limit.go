@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	maxBackoff = 8 * time.Second
 	// secondaryWait is how long GitHub asks to wait after a secondary limit that names no time, to be doubled each time.
 	// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
 	secondaryWait = time.Minute
@@ -113,11 +112,8 @@ func retryAfter(h http.Header, at time.Time) time.Duration {
 	return 0
 }
 
-// backoff doubles from one second, jittered by half so that many clients do not come back at once.
-func backoff(attempt int) time.Duration {
-	d := min(time.Second<<(attempt-1), maxBackoff)
-	return d/2 + rand.N(d/2+1)
-}
+// jittered takes up to half off a wait, so that many clients do not come back at once.
+func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
 // sleep waits, or ends with the context.
 func sleep(ctx context.Context, d time.Duration) error {
