@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -143,7 +144,7 @@ func prepare(engine *policy.Engine, dir string) (map[string][]rule, error) {
 		}
 		for _, r := range m.Rules {
 			name := string(r.Head.Name)
-			if !asked.MatchString(name) || slices.ContainsFunc(rules[pkg], func(r rule) bool { return r.name == name }) {
+			if !asked.MatchString(name) || len(r.Head.Args) > 0 || slices.ContainsFunc(rules[pkg], func(r rule) bool { return r.name == name }) {
 				continue
 			}
 			q, err := rego.New(
@@ -188,9 +189,12 @@ func fromError(path string, err error) []grants.Problem {
 	return []grants.Problem{fileProblem(path, err.Error(), "")}
 }
 
+// local is the compiler's name for a variable that has none of its own.
+var local = regexp.MustCompile(`__local\d*__`)
+
 // fromOPA is one error of the parser or the compiler, with a hint where the cause is one of ours.
 func fromOPA(path string, e *ast.Error) grants.Problem {
-	p := grants.Problem{Pos: grants.Pos{File: path}, Text: e.Message}
+	p := grants.Problem{Pos: grants.Pos{File: path}, Text: local.ReplaceAllString(e.Message, "_")}
 	if e.Location != nil && e.Location.File != "" {
 		p.Pos = place(e.Location)
 	}
@@ -224,7 +228,7 @@ func nearest(d *ast.RefErrInvalidDetail) string {
 	}
 	slices.Sort(all)
 	for _, s := range all {
-		if have != "" && distance(have, s) <= 2 {
+		if have != "" && distance(have, s) <= min(len(have)/3, 2) {
 			return fmt.Sprintf("did you mean %q?", s)
 		}
 	}
@@ -246,4 +250,16 @@ func relocate(dir string, problems []grants.Problem) []grants.Problem {
 
 func rename(dir, text string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, dir, Folder), filepath.ToSlash(dir), Folder)
+}
+
+// onlyFields keeps the errors about a field that does not exist.
+func onlyFields(err error) []grants.Problem {
+	list, _ := errors.AsType[ast.Errors](err)
+	var problems []grants.Problem
+	for _, e := range list {
+		if _, ok := e.Details.(*ast.RefErrInvalidDetail); ok {
+			problems = append(problems, fromOPA(Folder, e))
+		}
+	}
+	return problems
 }

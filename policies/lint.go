@@ -80,7 +80,7 @@ func lintRule(pkg string, r *ast.Rule) []grants.Problem {
 		return []grants.Problem{{Pos: at, Text: fmt.Sprintf(format, args...), Hint: hint}}
 	}
 	switch {
-	case name == "exception" || strings.HasPrefix(name, "exception_"):
+	case isException(name):
 		return problem("write the exception as a condition of the rule itself", "rule %s.%s: exceptions switch rules off in conftest, and are refused", pkg, name)
 	case !isAsked(pkg) && asked.MatchString(name):
 		return problem("move it to package request or active, or rename it", "rule %s.%s is never asked: only packages request and active are", pkg, name)
@@ -95,6 +95,9 @@ func lintRule(pkg string, r *ast.Rule) []grants.Problem {
 	}
 	return nil
 }
+
+// isException says whether conftest lets a rule of this name switch others off.
+func isException(name string) bool { return name == "exception" }
 
 // nameOf is the first part of the rule's name: deny for deny contains x, deny.a contains x and deny[x] := y.
 func nameOf(r *ast.Rule) string {
@@ -183,7 +186,7 @@ func (l linter) tested() []grants.Problem {
 		pkg := packageOf(m)
 		for _, r := range m.Rules {
 			name := nameOf(r)
-			if defined[pkg+"."+name] || isAsked(pkg) && (asked.MatchString(name) || name == "exception") {
+			if defined[pkg+"."+name] || isAsked(pkg) && (asked.MatchString(name) || isException(name)) {
 				problems = append(problems, grants.Problem{Pos: place(r.Loc()), Text: fmt.Sprintf("rule %s.%s is in a test file, where it is never asked", pkg, name), Hint: "move it to a file that does not end in _test.rego, or rename it"})
 			}
 		}
@@ -203,7 +206,7 @@ func lintCompiled(c *ast.Compiler) []grants.Problem {
 			}
 			known, found := resolve(c, ref)
 			if !found {
-				problems = append(problems, grants.Problem{Pos: place(ref[0].Location), Text: fmt.Sprintf("undefined value %s: a policy has no data beside its rules", ref), Hint: "define it in a policy, or correct its name"})
+				problems = append(problems, grants.Problem{Pos: place(ref[0].Location), Text: fmt.Sprintf("undefined value %s: a policy has no data beside its rules", local.ReplaceAllString(ref.String(), "_")), Hint: "define it in a policy, or correct its name"})
 			}
 			used[known] = true
 			return false
@@ -213,7 +216,7 @@ func lintCompiled(c *ast.Compiler) []grants.Problem {
 		pkg := packageOf(m)
 		for _, r := range m.Rules {
 			name := nameOf(r)
-			if !isAsked(pkg) || asked.MatchString(name) || resembles(name) != "" || r.Head.DocKind() != ast.PartialSetDoc || used["data."+pkg+"."+name] {
+			if !isAsked(pkg) || asked.MatchString(name) || resembles(name) != "" || isException(name) || r.Head.DocKind() != ast.PartialSetDoc || used["data."+pkg+"."+name] {
 				continue
 			}
 			problems = append(problems, grants.Problem{Pos: place(r.Loc()), Text: fmt.Sprintf("rule %s.%s is a set that is never asked and never used", pkg, name), Hint: "call it deny, violation or warn (with _suffix, if you like), or remove it"})

@@ -211,6 +211,8 @@ func build(files []file) (map[string][]rule, []grants.Problem) {
 	compiled := compile(modules)
 	if compiled.Failed() {
 		problems = append(problems, fromError(Folder, compiled.Errors)...)
+	} else {
+		problems = append(problems, lintCalls(compiled)...)
 	}
 	rules, more := load(files)
 	if rules != nil || !compiled.Failed() { // else they are the same errors again
