@@ -30,7 +30,7 @@ func Path(r Receipt) string {
 // Append adds receipts to the ledger and returns the files to commit: one for each receipt, and state.json. It sets the
 // Sequence, Previous, Time, Main and Overrun of each. Time is now, or that of the last receipt where that is later. On
 // an error the book is as it was; if the files then cannot be pushed, the book must be read again. No receipts give no
-// files.
+// files: that main moved is no fact of its own, and walking its commits again finds the same.
 //
 // A book with findings is appended to as well, after all that is there, so that what is taken back can be recorded.
 func (b *Book) Append(k *Key, now time.Time, main string, rs ...Receipt) (map[string][]byte, error) {
@@ -46,7 +46,7 @@ func (b *Book) Append(k *Key, now time.Time, main string, rs ...Receipt) (map[st
 		}
 		files[path] = sealed
 	}
-	state, err := encodeState(next.State)
+	state, err := encodeState(next.state)
 	if err != nil {
 		return nil, fmt.Errorf("append to the ledger: %w", err)
 	}
@@ -58,9 +58,9 @@ func (b *Book) Append(k *Key, now time.Time, main string, rs ...Receipt) (map[st
 // clone is a book that can be added to without changing b.
 func (b *Book) clone() *Book {
 	c := *b
-	c.State.Grants, c.State.Holdings = maps.Clone(b.State.Grants), maps.Clone(b.State.Holdings)
+	c.state.Grants, c.state.Holdings = maps.Clone(b.state.Grants), maps.Clone(b.state.Holdings)
 	c.digests = maps.Clone(b.digests)
-	c.Receipts, c.Keys = b.Receipts[:len(b.Receipts):len(b.Receipts)], b.Keys[:len(b.Keys):len(b.Keys)]
+	c.receipts, c.keys = b.receipts[:len(b.receipts):len(b.receipts)], b.keys[:len(b.keys):len(b.keys)]
 	c.Findings = b.Findings[:len(b.Findings):len(b.Findings)]
 	return &c
 }
@@ -71,27 +71,28 @@ func (b *Book) add(k *Key, now time.Time, main string, r Receipt) (path string, 
 		return "", nil, fmt.Errorf("%w: %s", ErrKeyNotTrusted, k.ID())
 	}
 	r = b.place(r, now, main)
-	if r.Sequence > maxSequence {
-		return "", nil, fmt.Errorf("sequence %d: the ledger is full", r.Sequence)
-	}
 	if sealed, err = k.Seal(r); err != nil {
 		return "", nil, err
 	}
-	if r, err = Unseal(sealed, b.trusted); err != nil {
-		return "", nil, fmt.Errorf("receipt %d cannot be read back: %w", r.Sequence, err)
-	}
-	if err := b.State.apply(r); err != nil {
+	own, err := VerifierOf(k.Public())
+	if err != nil {
 		return "", nil, err
 	}
-	b.State.Last = digest(sealed)
-	b.digests[r.Sequence] = b.State.Last
-	b.Receipts, b.Keys = append(b.Receipts, r), append(b.Keys, k.ID())
+	if r, err = Unseal(sealed, Verifiers{own}); err != nil {
+		return "", nil, fmt.Errorf("receipt %d cannot be read back: %w", r.Sequence, err)
+	}
+	if err := b.state.apply(r); err != nil {
+		return "", nil, err
+	}
+	b.state.Last = digest(sealed)
+	b.digests[r.Sequence] = b.state.Last
+	b.receipts, b.keys = append(b.receipts, r), append(b.keys, k.ID())
 	return Path(r), sealed, b.follow(r)
 }
 
 // place gives the receipt its place in the chain: after the last that verified, at the first number that no file has.
 func (b *Book) place(r Receipt, now time.Time, main string) Receipt {
-	r.Sequence = b.State.Sequence + 1
+	r.Sequence = b.state.Sequence + 1
 	for b.digests[r.Sequence] != "" {
 		r.Sequence++
 	}
@@ -101,8 +102,8 @@ func (b *Book) place(r Receipt, now time.Time, main string) Receipt {
 	}
 	r.Main = main
 	r.Time = plain(now)
-	if r.Time.Before(b.State.Time) {
-		r.Time = b.State.Time
+	if r.Time.Before(b.state.Time) {
+		r.Time = b.state.Time
 	}
 	r.Due, r.Until = plain(r.Due), plain(r.Until)
 	r.Overrun = overrun(r)

@@ -27,17 +27,17 @@ func TestFoldGivesEachReceiptItsMeaning(t *testing.T) {
 		receipts []Receipt
 		want     *HoldingState
 	}{
-		"an intent to give":                               {[]Receipt{give("a")}, after(Intended, actionGive, 1, "a")},
-		"the giving":                                      {[]Receipt{give("a"), given("b", "a", "b")}, after(Given, "", 2, "a", "b")},
-		"an intent to give more leaves what is given":     {[]Receipt{given("a"), give("a", "b")}, after(Given, actionGive, 1, "a", "b")},
-		"giving again is since the first":                 {[]Receipt{given("a"), give("b"), given("b")}, after(Given, "", 1, "b")},
-		"an intent to take keeps what is given":           {[]Receipt{given("a"), take}, after(Given, actionTake, 1, "a")},
-		"an intent to take keeps what was intended":       {[]Receipt{give("a"), take}, after(Intended, actionTake, 1, "a")},
-		"an intent to take what was kept":                 {[]Receipt{kept, take}, after(Kept, actionTake, 1)},
-		"an intent to take what Lapse never knew":         {[]Receipt{take}, unknownTaken},
-		"the taking":                                      {[]Receipt{given("a"), take, taken}, nil},
-		"taking what is not there":                        {[]Receipt{taken}, nil},
-		"kept":                                            {[]Receipt{kept}, after(Kept, "", 1)},
+		"an intent to give": {[]Receipt{give("a")}, after(Intended, actionGive, 1, "a")},
+		"the giving":        {[]Receipt{give("a"), given("b", "a", "b")}, after(Given, "", 2, "a", "b")},
+		"an intent to give more leaves what is given": {[]Receipt{given("a"), give("a", "b")}, after(Given, actionGive, 1, "a", "b")},
+		"giving again is since the first":             {[]Receipt{given("a"), give("b"), given("b")}, after(Given, "", 1, "b")},
+		"an intent to take keeps what is given":       {[]Receipt{given("a"), take}, after(Given, actionTake, 1, "a")},
+		"an intent to take keeps what was intended":   {[]Receipt{give("a"), take}, after(Intended, actionTake, 1, "a")},
+		"an intent to take what was kept":             {[]Receipt{kept, take}, after(Kept, actionTake, 1)},
+		"an intent to take what Lapse never knew":     {[]Receipt{take}, unknownTaken},
+		"the taking":               {[]Receipt{given("a"), take, taken}, nil},
+		"taking what is not there": {[]Receipt{taken}, nil},
+		"kept":                     {[]Receipt{kept}, after(Kept, "", 1)},
 		"what was kept and is gone may be given by Lapse": {[]Receipt{kept, give("a")}, after(Intended, actionGive, 2, "a")},
 	} {
 		s := newState()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,14 +22,16 @@ func (f Finding) String() string { return f.Path + ": " + f.Text }
 
 // Book is a ledger that was read: every receipt that verified, in order, and what they add up to.
 //
-// A finding means that nothing new may be given. What verified is in Receipts and State all the same, so that revoking
-// goes on. What did not verify is in neither: it could make Lapse take what it never gave.
+// A finding means that nothing new may be given. What verified is in the receipts and the state all the same, so that
+// revoking goes on. What did not verify is in neither: it could make Lapse take what it never gave.
 type Book struct {
-	Receipts []Receipt
-	Keys     []string // Keys[i] is the ID of the key that signed Receipts[i]
-	State    State
 	Findings []Finding
 
+	receipts []Receipt
+	keys     []string // keys[i] is the ID of the key that signed receipts[i]
+	state    State
+
+	anyKey  bool // made by NewBook without roots
 	roots   Verifiers
 	trust   func(commit string) (Verifiers, error)
 	trusted Verifiers      // for the next receipt, roots included
@@ -51,7 +54,8 @@ type item struct {
 // A ledger that was cut short as a whole, state.json included, cannot be told from a younger one by its tree. That the
 // branch still descends from what was last seen is for its reader to check.
 func Read(fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, error)) (*Book, error) {
-	b := &Book{State: newState(), roots: roots, trust: trust, trusted: roots, digests: map[int]string{}}
+	b := NewBook(roots...)
+	b.anyKey, b.trust = false, trust
 	files, err := b.files(fsys)
 	if err != nil {
 		return nil, err
@@ -68,10 +72,29 @@ func Read(fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, err
 	return b, nil
 }
 
+// NewBook is an empty ledger, to begin one. Only the roots may sign its receipts, until a configuration is approved; without
+// any root every key may, and whether the ledger was begun with the right one is for its readers' roots to say.
+func NewBook(roots ...Verifier) *Book {
+	return &Book{state: newState(), anyKey: len(roots) == 0, roots: roots, trusted: roots, digests: map[int]string{}}
+}
+
+// Receipts are those that verified, by sequence. The slice is the book's own: it is not to be changed.
+func (b *Book) Receipts() []Receipt { return b.receipts }
+
+// Keys are the IDs of the keys that signed the [Book.Receipts], in the same order.
+func (b *Book) Keys() []string { return b.keys }
+
+// State is what the receipts add up to. The caller may change its maps.
+func (b *Book) State() State {
+	s := b.state
+	s.Grants, s.Holdings = maps.Clone(s.Grants), maps.Clone(s.Holdings)
+	return s
+}
+
 // Trusts says whether the next receipt may be signed by the key with the given ID.
 func (b *Book) Trusts(id string) bool {
 	_, ok := b.trusted.ByID(id)
-	return ok
+	return ok || b.anyKey
 }
 
 func (b *Book) find(path, format string, args ...any) {
@@ -172,13 +195,13 @@ func (b *Book) chain(items []item) {
 		it := b.choose(items[:same], items[same:])
 		items = items[same:]
 		b.link(it)
-		if err := b.State.apply(it.receipt); err != nil {
+		if err := b.state.apply(it.receipt); err != nil {
 			b.find(it.path, "%v", err)
 			continue
 		}
-		b.State.Last = it.digest
+		b.state.Last = it.digest
 		b.digests[it.receipt.Sequence] = it.digest
-		b.Receipts, b.Keys = append(b.Receipts, it.receipt), append(b.Keys, it.key)
+		b.receipts, b.keys = append(b.receipts, it.receipt), append(b.keys, it.key)
 	}
 }
 
@@ -207,21 +230,21 @@ func (b *Book) choose(same, rest []item) item {
 
 // link checks that the receipt follows the one before it.
 func (b *Book) link(it item) {
-	r, last := it.receipt, b.State.Sequence
+	r, last := it.receipt, b.state.Sequence
 	for n := last + 1; n < r.Sequence; n++ {
 		if b.digests[n] == "" {
 			b.find(it.path, "receipt %d, which comes before it, is missing", n)
 			break // the rest of the gap says no more
 		}
 	}
-	before, known := b.State.Last, r.Sequence == last+1
+	before, known := b.state.Last, r.Sequence == last+1
 	if !known {
 		before, known = b.digests[r.Sequence-1]
 	}
 	if known && r.Previous != before {
 		b.find(it.path, "does not follow the receipt before it, which was changed or exchanged")
 	}
-	if r.Time.Before(b.State.Time) {
+	if r.Time.Before(b.state.Time) {
 		b.find(it.path, "its time is before that of the receipt before it")
 	}
 }
@@ -236,7 +259,7 @@ func (b *Book) checkState(fsys fs.FS) {
 		b.find(StateFile, "cannot be read: %v", err)
 		return
 	}
-	want, err := encodeState(b.State)
+	want, err := encodeState(b.state)
 	if err != nil {
 		b.find(StateFile, "cannot be compared: %v", err)
 	} else if !bytes.Equal(data, want) {

@@ -36,22 +36,22 @@ func TestWhatWasAppendedIsReadBack(t *testing.T) {
 	tr, k := smallLedger(t)
 	b := mustRead(t, tr, verifiers(t, k), nil)
 	want := life()
-	if len(b.Receipts) != len(want) || len(b.Keys) != len(want) {
-		t.Fatalf("%d receipts and %d keys, want %d", len(b.Receipts), len(b.Keys), len(want))
+	if len(b.Receipts()) != len(want) || len(b.Keys()) != len(want) {
+		t.Fatalf("%d receipts and %d keys, want %d", len(b.Receipts()), len(b.Keys()), len(want))
 	}
-	for i, r := range b.Receipts {
-		if r.Sequence != i+1 || r.Kind != want[i].Kind || b.Keys[i] != k.ID() || r.Main != commitA {
-			t.Errorf("receipt %d is %+v by %s", i+1, r, b.Keys[i])
+	for i, r := range b.Receipts() {
+		if r.Sequence != i+1 || r.Kind != want[i].Kind || b.Keys()[i] != k.ID() || r.Main != commitA {
+			t.Errorf("receipt %d is %+v by %s", i+1, r, b.Keys()[i])
 		}
 	}
-	if got := b.Receipts[8]; got.Overrun != got.Time.Sub(got.Due).String() {
+	if got := b.Receipts()[8]; got.Overrun != got.Time.Sub(got.Due).String() {
 		t.Errorf("overrun %q", got.Overrun)
 	}
 	kept, err := ReadState(tr.fs())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(b.State, kept); diff != "" {
+	if diff := cmp.Diff(b.State(), kept); diff != "" {
 		t.Errorf("state kept (-folded +kept):\n%s", diff)
 	}
 }
@@ -59,7 +59,7 @@ func TestWhatWasAppendedIsReadBack(t *testing.T) {
 func TestAnEmptyTreeIsAnEmptyLedger(t *testing.T) {
 	b := mustRead(t, tree{}, nil, nil)
 	wantSound(t, b)
-	if diff := cmp.Diff(newState(), b.State); diff != "" {
+	if diff := cmp.Diff(newState(), b.State()); diff != "" {
 		t.Error(diff)
 	}
 	if _, err := ReadState(tree{}.fs()); !errors.Is(err, fs.ErrNotExist) {
@@ -112,8 +112,8 @@ func TestA60ReceiptsThatChangedPlacesAreFound(t *testing.T) {
 			b := mustRead(t, swapped, verifiers(t, k), nil)
 			wantFinding(t, b, paths[i], "holds the receipt that belongs at "+paths[j])
 			wantFinding(t, b, paths[j], "holds the receipt that belongs at "+paths[i])
-			if len(b.Receipts) != len(paths) {
-				t.Errorf("%d receipts of %d were read", len(b.Receipts), len(paths))
+			if len(b.Receipts()) != len(paths) {
+				t.Errorf("%d receipts of %d were read", len(b.Receipts()), len(paths))
 			}
 		}
 	}
@@ -142,7 +142,7 @@ func TestA60AReceiptOfAnotherKeyIsFoundAndNotFolded(t *testing.T) {
 
 	b = mustRead(t, tr, verifiers(t, k), nil)
 	wantFinding(t, b, path, "may not sign receipts")
-	if _, folded := b.State.Holdings[holdingOf("admin", "mallory").Key()]; folded || len(b.Receipts) != len(life()) {
+	if _, folded := b.State().Holdings[holdingOf("admin", "mallory").Key()]; folded || len(b.Receipts()) != len(life()) {
 		t.Error("it was folded")
 	}
 }
@@ -151,7 +151,7 @@ func TestA60AReceiptOfAnotherKeyIsFoundAndNotFolded(t *testing.T) {
 func TestA60AReceiptThatWasSignedAnewBreaksTheChain(t *testing.T) {
 	tr, k := smallLedger(t)
 	b := mustRead(t, tr, verifiers(t, k), nil)
-	r := b.Receipts[4]
+	r := b.Receipts()[4]
 	r.Holding = holdingOf("readonly", "mallory")
 	sealed, err := k.Seal(r)
 	if err != nil {
@@ -164,7 +164,7 @@ func TestA60AReceiptThatWasSignedAnewBreaksTheChain(t *testing.T) {
 
 func TestA60ASecondReceiptWithOneSequenceIsFoundAndTheChainWins(t *testing.T) {
 	tr, k := smallLedger(t)
-	r := mustRead(t, tr, verifiers(t, k), nil).Receipts[5]
+	r := mustRead(t, tr, verifiers(t, k), nil).Receipts()[5]
 	forged := r
 	forged.Kind, forged.Until = Taken, time.Time{}
 	sealed, err := k.Seal(forged)
@@ -174,7 +174,7 @@ func TestA60ASecondReceiptWithOneSequenceIsFoundAndTheChainWins(t *testing.T) {
 	tr[Path(forged)] = sealed
 	b := mustRead(t, tr, verifiers(t, k), nil)
 	wantFinding(t, b, Path(forged), "a second receipt with sequence 6")
-	if diff := cmp.Diff(r, b.Receipts[5]); diff != "" {
+	if diff := cmp.Diff(r, b.Receipts()[5]); diff != "" {
 		t.Errorf("folded instead (-want +got):\n%s", diff)
 	}
 }
@@ -202,19 +202,19 @@ func TestWhatDoesNotBelongInALedgerIsFound(t *testing.T) {
 
 func TestStateIsRebuiltWhereItWasThrownAwayAndFoundWhereItWasForged(t *testing.T) {
 	tr, k := smallLedger(t)
-	want := mustRead(t, tr, verifiers(t, k), nil).State
+	want := mustRead(t, tr, verifiers(t, k), nil).State()
 	without := tr.clone()
 	delete(without, StateFile)
 	b := mustRead(t, without, verifiers(t, k), nil)
 	wantSound(t, b)
-	if diff := cmp.Diff(want, b.State); diff != "" {
+	if diff := cmp.Diff(want, b.State()); diff != "" {
 		t.Error(diff)
 	}
 	forged := tr.clone()
 	forged[StateFile] = bytes.ReplaceAll(tr[StateFile], []byte("bob"), []byte("eve"))
 	b = mustRead(t, forged, verifiers(t, k), nil)
 	wantFinding(t, b, StateFile, "is not what the receipts add up to")
-	if diff := cmp.Diff(want, b.State); diff != "" {
+	if diff := cmp.Diff(want, b.State()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -245,10 +245,10 @@ func TestADamagedLedgerCanBeAppendedTo(t *testing.T) {
 	if len(b.Findings) != 1 {
 		t.Errorf("findings after the damage was followed by sound receipts: %v", b.Findings)
 	}
-	if got := b.Receipts[len(b.Receipts)-1].Sequence; got != len(paths)+2 {
+	if got := b.Receipts()[len(b.Receipts())-1].Sequence; got != len(paths)+2 {
 		t.Errorf("last sequence %d, want %d", got, len(paths)+2)
 	}
-	if _, holds := b.State.Holdings[holdingOf("readonly", "carol").Key()]; holds {
+	if _, holds := b.State().Holdings[holdingOf("readonly", "carol").Key()]; holds {
 		t.Error("what was taken is still held")
 	}
 }
@@ -290,7 +290,7 @@ func TestKeysAreTrustedAfterTheConfigurationThatBringsThem(t *testing.T) {
 	mustAppend(t, late, loose, first, monday, approvedGrant("mallory-prod", ""))
 	b = read(late)
 	wantFinding(t, b, receiptPaths(late)[5], "may not sign receipts")
-	if _, live := b.State.Grants["mallory-prod"]; live {
+	if _, live := b.State().Grants["mallory-prod"]; live {
 		t.Error("a grant by a dropped key is live")
 	}
 
@@ -320,18 +320,18 @@ func TestStateFoldedOnTheWayIsTheStateOfAllReceipts(t *testing.T) {
 		}
 		again := mustRead(t, tr, verifiers(t, k), nil)
 		wantSound(t, again)
-		if diff := cmp.Diff(b.State, again.State); diff != "" {
+		if diff := cmp.Diff(b.State(), again.State()); diff != "" {
 			t.Fatalf("seed %d (-appended +read):\n%s", seed, diff)
 		}
 		kept, err := ReadState(tr.fs())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(kept, again.State); diff != "" {
+		if diff := cmp.Diff(kept, again.State()); diff != "" {
 			t.Fatalf("seed %d (-kept +read):\n%s", seed, diff)
 		}
 		first, _ := json.Marshal(kept)
-		second, _ := json.Marshal(again.State)
+		second, _ := json.Marshal(again.State())
 		if !bytes.Equal(first, second) {
 			t.Fatalf("seed %d: a state has two forms", seed)
 		}
@@ -377,7 +377,7 @@ func BenchmarkRead(b *testing.B) {
 	mustAppend(b, tr, book, k, monday, rs...)
 	files := tr.fs()
 	for b.Loop() {
-		if got, err := Read(files, verifiers(b, k), nil); err != nil || len(got.Receipts) != n || len(got.Findings) > 0 {
+		if got, err := Read(files, verifiers(b, k), nil); err != nil || len(got.Receipts()) != n || len(got.Findings) > 0 {
 			b.Fatal(err, got.Findings)
 		}
 	}

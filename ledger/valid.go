@@ -20,21 +20,31 @@ func isKind(k Kind) bool {
 	return slices.Contains([]Kind{Approved, Refused, Intended, Given, Taken, Kept, Ended}, k)
 }
 
-// check says whether the receipt states one fact: the fields of its kind are set and no others. It is asked before a
+// check says whether the receipt can be stored: it has its place in the chain and states one fact. It is asked before a
 // receipt is signed and after it was verified.
 func check(r Receipt) error {
 	switch {
-	case !isKind(r.Kind):
-		return fmt.Errorf("unknown kind %q", r.Kind)
-	case r.Sequence < 1:
-		return fmt.Errorf("sequence %d, want 1 or more", r.Sequence)
+	case r.Sequence < 1 || r.Sequence > maxSequence:
+		return fmt.Errorf("sequence %d, want 1 or more, in ten digits", r.Sequence)
 	case r.Sequence == 1 && r.Previous != "":
 		return errors.New("the first receipt has no previous one")
 	case r.Sequence > 1 && !digestForm.MatchString(r.Previous):
 		return fmt.Errorf("previous %q, want sha256:<64 hex digits>", r.Previous)
 	case r.Time.Location() != time.UTC || r.Time.Year() < 1970 || r.Time.Year() > 9999:
 		return fmt.Errorf("time %s, want UTC after 1970", r.Time)
-	case !isText(r.Main) || !isText(r.Commit):
+	}
+	if want := overrun(r); r.Overrun != want {
+		return fmt.Errorf("%s: overrun %q, want %q", r.Kind, r.Overrun, want)
+	}
+	return checkFact(r)
+}
+
+// checkFact says whether the receipt states one fact: the fields of its kind are set and no others.
+func checkFact(r Receipt) error {
+	if !isKind(r.Kind) {
+		return fmt.Errorf("unknown kind %q", r.Kind)
+	}
+	if !isText(r.Main) || !isText(r.Commit) {
 		return errors.New("main or commit is not one line of text")
 	}
 	if r.Kind.ofGrant() {
@@ -118,9 +128,6 @@ func checkHeld(r Receipt) error {
 	}
 	if r.Kind != Taken && !r.Due.IsZero() {
 		return fmt.Errorf("%s: only what was taken was due", r.Kind)
-	}
-	if want := overrun(r); r.Overrun != want {
-		return fmt.Errorf("%s: overrun %q, want %q", r.Kind, r.Overrun, want)
 	}
 	return nil
 }
