@@ -103,14 +103,18 @@ func (r *Repo) FetchHash(ctx context.Context, h Hash) error {
 	if r.Has(h) {
 		return nil
 	}
+	asked := false
 	err := r.download(ctx, func(adv *packp.AdvRefs) ([]Hash, error) {
 		if !offers(adv, h) {
 			return nil, fmt.Errorf("%s: %w, and the server gives no commit by its hash", h, ErrNoObject)
 		}
+		asked = true
 		return []Hash{h}, nil
 	})
-	if err != nil && strings.Contains(err.Error(), "not our ref") {
-		err = fmt.Errorf("%s: %w", h, ErrNoObject)
+	// Over files the server's answer is lost when it ends first: then the pipe that broke is the answer.
+	refused := err != nil && (strings.Contains(err.Error(), "not our ref") || r.link.at.Protocol == "file" && ctx.Err() == nil)
+	if asked && refused {
+		err = fmt.Errorf("%s: %w: %w", h, ErrNoObject, err)
 	}
 	return r.remote.scrub("fetch from", err)
 }
