@@ -53,6 +53,11 @@ type Set struct {
 func Load(fsys fs.FS) *Set {
 	files, problems := readFolder(fsys)
 	s := &Set{digest: digest(files), limit: evaluateLimit}
+	if len(problems) > 0 {
+		// A file that was not read may hold what the others need: without it nothing can be asked, nor judged.
+		s.problems = tidy(problems)
+		return s
+	}
 	type built struct {
 		rules    map[string][]rule
 		problems []grants.Problem
@@ -64,11 +69,7 @@ func Load(fsys fs.FS) *Set {
 	if err != nil {
 		b.problems = []grants.Problem{folderProblem(fmt.Sprintf("compile policies: %v", err), "make them simpler")}
 	}
-	// A file that could not be read may hold a rule that the others need: without it nothing can be asked.
-	if len(problems) == 0 {
-		s.rules = b.rules
-	}
-	s.problems = tidy(append(problems, b.problems...))
+	s.rules, s.problems = b.rules, tidy(b.problems)
 	return s
 }
 
