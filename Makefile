@@ -1,0 +1,37 @@
+# Two commands matter: make demo, make test. Both need Go and git; make test installs what else it uses, and says so.
+
+GO        ?= go
+FUZZTIME  ?= 30s
+CACHE     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lapse-tools
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := $(CACHE)/staticcheck-$(STATICCHECK_VERSION)
+
+.PHONY: demo test fuzz build vet needs
+
+demo:
+	$(GO) run ./cmd/lapse demo $(DEMO)
+
+build:
+	$(GO) build -trimpath -o bin/lapse ./cmd/lapse
+
+test: needs vet
+	$(GO) test -race -timeout 30m ./...
+
+vet: $(STATICCHECK)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+
+# Every fuzz target for FUZZTIME. A crasher is written to the package's testdata/fuzz and is then a test for good.
+fuzz:
+	@FUZZTIME=$(FUZZTIME) GO=$(GO) sh .ci/fuzz
+
+$(STATICCHECK):
+	@echo "installing staticcheck $(STATICCHECK_VERSION) into $(CACHE)"
+	@mkdir -p $(CACHE)
+	@GOBIN=$(CACHE)/new $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@mv $(CACHE)/new/staticcheck $@
+
+# What tests use beside Go: git with git-http-backend, ssh-keygen (git verify-commit), a C compiler (the race detector).
+needs:
+	@sh .ci/needs
