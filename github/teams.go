@@ -123,7 +123,8 @@ func (c *Client) OrganizationMember(ctx context.Context, org, login string) (boo
 }
 
 // AddToTeam makes a login a member of a team. Who is no member of the organization is invited to it by that: ask
-// OrganizationMember first. A maintainer of the team stays one.
+// OrganizationMember first. A maintainer becomes a plain
+// member by it.
 func (c *Client) AddToTeam(ctx context.Context, org, slug, login string) error {
 	if err := errors.Join(checkTeam(org, slug), names.Login(login)); err != nil {
 		return err
