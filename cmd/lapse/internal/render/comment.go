@@ -60,7 +60,7 @@ type fitted struct {
 func (f fitted) markdown(build func(wording) document) string {
 	var d document
 	for _, step := range steps {
-		m := markdownWriter{limits: step, elsewhere: f.elsewhere}
+		m := markdownWriter{limits: step, elsewhere: f.elsewhere, most: f.limit}
 		d = build(wording{own: prose, name: m.name})
 		if text := m.document(d); len(text) <= f.limit {
 			return text
@@ -79,6 +79,7 @@ const (
 type markdownWriter struct {
 	limits
 	elsewhere string
+	most      int // bytes beyond which the result is thrown away, so that writing on is idle
 	b         strings.Builder
 }
 
@@ -152,8 +153,11 @@ func (m *markdownWriter) items(items []item, indent string) {
 }
 
 func (m *markdownWriter) item(it item, indent string) {
+	if m.b.Len() > m.most {
+		return
+	}
 	below := indent + "  "
-	line := picture(it.mark) + it.line
+	line := it.line
 	var rest func()
 	switch {
 	case it.text != "":
@@ -168,7 +172,10 @@ func (m *markdownWriter) item(it item, indent string) {
 		names, rest = m.names(it.names, below)
 		line += ": " + names
 	}
-	m.b.WriteString(indent + "- " + line + "\n")
+	if line == "" { // a lone dash would turn the line above into a heading
+		line = "(nothing)"
+	}
+	m.b.WriteString(indent + "- " + picture(it.mark) + line + "\n")
 	if rest != nil {
 		rest()
 	}

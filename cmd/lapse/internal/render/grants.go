@@ -36,7 +36,9 @@ func (w wording) grant(g checks.GrantVerdict) item {
 		it.below = append(it.below, item{line: "Entitlements", names: each(g.Entitlements, w.entitlement)})
 	}
 	if g.Kind == grants.Edit {
-		it.below = append(it.below, item{line: path + " is a change: until it is approved and merged, the version approved before stands."})
+		it.below = append(it.below, item{line: "Changed file " + path + ": until this is approved and merged, the version approved before stands."})
+	} else {
+		it.below = append(it.below, item{line: "New file " + path})
 	}
 	if g.Reason != "" {
 		it.below = append(it.below, item{line: "Reason", text: g.Reason, where: path})
@@ -75,11 +77,15 @@ func (w wording) held(g checks.GrantVerdict) []item {
 	return []item{{line: w.name(g.User) + " holds already", names: names}}
 }
 
-// needs is the list of who must approve what, satisfied or not.
-func (w wording) needs(ns []checks.Need) []item {
+// needs is the list of who must approve what, satisfied or not, in a request of so many grants.
+func (w wording) needs(ns []checks.Need, ofGrants int) []item {
 	out := make([]item, 0, len(ns))
 	for _, n := range ns {
-		out = append(out, w.need(n))
+		it := w.need(n)
+		if len(n.Grants) > 0 && ofGrants > 1 { // of one grant there is nothing to tell apart
+			it.below = append(it.below, item{line: "For", names: each(n.Grants, func(id string) string { return w.name(grants.PathOf(id)) })})
+		}
+		out = append(out, it)
 	}
 	return out
 }
@@ -103,9 +109,6 @@ func (w wording) need(n checks.Need) item {
 	}
 	if place := w.place(n.Why); place != "" {
 		it.below = append(it.below, item{line: "Asked for by " + place})
-	}
-	if len(n.Grants) > 0 {
-		it.below = append(it.below, item{line: "For", names: each(n.Grants, func(id string) string { return w.name(grants.PathOf(id)) })})
 	}
 	return it
 }

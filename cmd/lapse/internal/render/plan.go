@@ -217,7 +217,7 @@ func (w wording) refusals(rs []Refusal) []item {
 	for _, r := range rs {
 		it := item{mark: bad, line: w.name(grants.PathOf(r.Grant))}
 		if r.Commit != "" {
-			it.line += " of commit " + w.name(r.Commit)
+			it.line += " of commit " + w.name(short(r.Commit))
 		}
 		it.below = each2(r.Reasons, plain, func(s string) item { return item{text: s} })
 		out = append(out, it)

@@ -89,6 +89,9 @@ func (t *terminalWriter) items(items []item, indent string) {
 		case len(it.names) > 0:
 			line += ": " + strings.Join(it.names, ", ")
 		}
+		if line == "" {
+			line = "(nothing)"
+		}
 		t.line(indent, t.paint(it.mark, sign(it.mark))+line)
 		for _, more := range lines[1:] { // the bar keeps a text's own lines from passing for ours
 			t.line(indent+"  | ", Text(more))

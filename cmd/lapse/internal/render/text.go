@@ -79,7 +79,7 @@ func seen(r rune) bool {
 
 // clip returns the longest beginning of s whose visible form has at most limit runes, and how many runes of s follow it.
 func clip(s string, limit int) (head string, more int) {
-	if len(s) <= limit && utf8.RuneCountInString(visible(s, true)) <= limit {
+	if limit >= unlimited || len(s) <= limit && utf8.RuneCountInString(visible(s, true)) <= limit {
 		return s, 0
 	}
 	shown := 0

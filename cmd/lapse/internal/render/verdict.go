@@ -1,6 +1,8 @@
 package render
 
 import (
+	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -13,20 +15,19 @@ const maxStatus = 140
 
 // StatusLine is the verdict in one line of at most 140 characters of plain text, for the description of a commit status.
 func StatusLine(v checks.Verdict) string {
-	line := plainWording().headline(v)
-	if utf8.RuneCountInString(line) <= maxStatus {
-		return line
-	}
-	short := wording{own: Text, name: func(s string) string {
-		head, more := clip(s, 20)
-		if more > 0 {
-			return Text(head) + "…"
+	line := ""
+	for _, most := range []int{maxStatus, 40, 20} { // characters of a name
+		w := wording{own: Text, name: func(s string) string {
+			head, more := clip(s, most)
+			if more > 0 {
+				return Text(head) + "…"
+			}
+			return Text(s)
+		}}
+		line = w.headline(v)
+		if utf8.RuneCountInString(line) <= maxStatus {
+			return line
 		}
-		return Text(s)
-	}}
-	line = short.headline(v)
-	if utf8.RuneCountInString(line) <= maxStatus {
-		return line
 	}
 	const tail = "… (see the comment)"
 	head, _ := clip(line, maxStatus-utf8.RuneCountInString(tail))
@@ -41,7 +42,7 @@ func (w wording) verdict(v checks.Verdict, o Options) document {
 	}
 	d.add("Denied because", each2(v.Denials, bad, w.reason))
 	d.add("Access", w.grants(v.Grants))
-	d.add("Approvals", w.needs(v.Needs))
+	d.add("Approvals", w.needs(v.Needs, len(v.Grants)))
 	d.add("Warnings", each2(v.Warnings, warning, w.reason))
 	d.add("Reviews that do not count", w.ignored(v.Ignored))
 	d.add("Who guarantees each end", w.ends(v.Grants, o.Ends))
@@ -56,12 +57,20 @@ func (w wording) judged(head string, now time.Time) string {
 	}
 	line := "Judged"
 	if head != "" {
-		line += " at commit " + w.name(head)
+		line += " at commit " + w.name(short(head))
 	}
 	if !now.IsZero() {
 		line += " on " + instant(now)
 	}
 	return line + "."
+}
+
+// short is a commit's id as people write it; anything else is left as it is.
+func short(commit string) string {
+	if len(commit) >= 40 && strings.Trim(commit, "0123456789abcdef") == "" {
+		return commit[:12]
+	}
+	return commit
 }
 
 func tone(v checks.Verdict) mark {
@@ -82,10 +91,15 @@ func (w wording) headline(v checks.Verdict) string {
 	case checks.OutcomeWaiting:
 		return w.waiting(v)
 	}
-	if len(v.Denials) == 0 {
+	switch n := len(v.Denials); {
+	case n == 0:
 		return "Denied"
+	case n == 1 && v.Denials[0].Text != "":
+		first, _, _ := strings.Cut(strings.Trim(v.Denials[0].Text, "\n"), "\n")
+		return "Denied: " + w.name(first)
+	default:
+		return "Denied for " + plural(n, "reason")
 	}
-	return "Denied for " + plural(len(v.Denials), "reason")
 }
 
 func (w wording) waiting(v checks.Verdict) string {
@@ -98,8 +112,10 @@ func (w wording) waiting(v checks.Verdict) string {
 	switch {
 	case len(open) == 0:
 		return "Waiting"
-	case len(open) <= 2:
-		return "Waiting for " + list(each(open, w.open), "and")
+	case len(open) == 1:
+		return "Waiting for " + w.open(open[0])
+	case len(open) == 2:
+		return fmt.Sprintf("Waiting for %s and %d from %s", w.open(open[0]), open[1].Count-len(open[1].Have), w.from(open[1]))
 	}
 	var from []string
 	for _, n := range open {
