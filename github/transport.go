@@ -199,13 +199,15 @@ func (t *transport) settle(req *http.Request, meant *call, a *answer, stored *en
 		a.serve(stored)
 		return nil
 	}
-	if req.Method != http.MethodGet || a.StatusCode != http.StatusOK {
+	if req.Method != http.MethodGet || a.StatusCode < 200 || a.StatusCode > 299 || a.StatusCode == http.StatusAccepted {
 		return nil
 	}
 	if body := bytes.TrimSpace(a.body); len(body) == 0 || body[0] != '{' && body[0] != '[' || !json.Valid(body) {
 		return errors.New("the answer is not whole JSON")
 	}
-	t.keep(req, meant, a)
+	if a.StatusCode == http.StatusOK {
+		t.keep(req, meant, a)
+	}
 	return nil
 }
 
