@@ -60,9 +60,10 @@ func accounts(holdings []reconciler.Holding) []string {
 func wantHolders(t testing.TB, from reconciler.Target, e grants.Entitlement, want ...string) {
 	t.Helper()
 	got := accounts(mustList(t, from, e))
+	want = append([]string{}, want...)
 	slices.Sort(got)
 	slices.Sort(want)
-	if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("holders of %s (-want +got):\n%s", e.Key(), diff)
 	}
 }
