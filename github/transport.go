@@ -59,8 +59,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		a, err := t.send(req, meant)
-		if err == nil && a.StatusCode == http.StatusUnauthorized && t.app != nil && !meant.app && !renewed {
-			renewed = true
+		if err == nil && a.StatusCode == http.StatusUnauthorized && t.app != nil && !renewed {
+			renewed = true // a new token, or a JWT by GitHub's clock, which the answer told
 			t.app.forget(a.token)
 			continue
 		}
