@@ -148,7 +148,7 @@ func keyID(public crypto.PublicKey) (string, error) {
 			return "", errors.New("not an Ed25519 key: wrong length")
 		}
 	case *ecdsa.PublicKey:
-		if p == nil || p.Curve != elliptic.P256() {
+		if p == nil || p.Curve != elliptic.P256() || p.X == nil || p.Y == nil {
 			return "", errors.New("an ECDSA key must be on the curve P-256")
 		}
 		if _, err := p.ECDH(); err != nil {
