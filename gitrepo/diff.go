@@ -15,7 +15,7 @@ type Change struct {
 
 // Limits of one difference. Small objects can describe an endless tree: ten trees, each with ten times the next in it.
 const (
-	maxChanges = 1 << 18
+	maxChanges = 100_000
 	maxPath    = 4096
 )
 
