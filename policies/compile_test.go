@@ -3,8 +3,12 @@ package policies
 import (
 	"bytes"
 	"flag"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -48,6 +52,40 @@ func TestA45WithDoesNotBringABuiltinBack(t *testing.T) {
 				t.Error("it compiles")
 			}
 		})
+	}
+}
+
+func TestA45TheMachinesTimeZoneIsAProblem(t *testing.T) {
+	s := Load(one("package request\ndeny contains \"m\" if {\n\ttime.weekday([input.now.ns, \"Local\"]) == \"Sunday\"\n}\n"))
+	requireProblem(t, s.Problems(), "policies/p.rego:3:15", "is that of the machine")
+	if p := Load(one("package request\ndeny contains \"m\" if time.weekday([input.now.ns, \"Europe/Berlin\"]) == \"Sunday\"\n")).Problems(); p != nil {
+		t.Errorf("problems:\n%s", list(p))
+	}
+}
+
+func TestA45NoPolicyReachesTheNetwork(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer server.Close()
+	for name, text := range map[string]string{
+		"call":       `http.send({"method": "get", "url": "URL"}).status_code == 200`,
+		"with":       `f(1) with f as http.send`,
+		"schema ref": `json.match_schema({}, {"$ref": "URL"})[0]`,
+	} {
+		s := Load(one("package request\ndeny contains \"m\" if " + strings.ReplaceAll(text, "URL", server.URL) + "\nf(x) := x\n"))
+		if a := s.Request(t.Context(), exampleInput()); len(a.Broken) == 0 || asked.Load() != 0 {
+			t.Errorf("%s: asked %d times, answer %+v", name, asked.Load(), a)
+		}
+	}
+}
+
+func TestAPrivateCopyReplacesNoOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.rego")
+	if err := writeNew(path, []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeNew(path, []byte("two")); err == nil {
+		t.Error("the second replaced the first")
 	}
 }
 

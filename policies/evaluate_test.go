@@ -103,6 +103,7 @@ func TestA46WrongApprovalsLiftNothing(t *testing.T) {
 		"misspelt":       {`"aprovals": {"from": ["group:security"], "count": 1}`, "did you mean"},
 		"singular":       {`"approval": {"from": ["group:security"], "count": 1}`, "did you mean"},
 		"capital":        {`"Approvals": {"from": ["group:security"], "count": 1}`, "did you mean"},
+		"another":        {`"approved_by": ["group:security"]`, "did you mean"},
 		"two spellings":  {`"approvals": {"from": ["group:security"], "count": 1}, "approvers": 2`, "did you mean"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,6 +30,7 @@ func lint(modules map[string]*ast.Module) []grants.Problem {
 	}
 	for _, m := range l.policies {
 		problems = append(problems, lintPackage(m)...)
+		problems = append(problems, lintZone(m)...)
 		for _, r := range m.Rules {
 			problems = append(problems, lintRule(packageOf(m), r)...)
 		}
@@ -70,6 +71,18 @@ func lintPackage(m *ast.Module) []grants.Problem {
 		}
 	}
 	return nil
+}
+
+// lintZone refuses the time zone "Local", in which time.clock and its like would answer differently on every machine.
+func lintZone(m *ast.Module) []grants.Problem {
+	var problems []grants.Problem
+	ast.WalkTerms(m, func(t *ast.Term) bool {
+		if a, ok := t.Value.(*ast.Array); ok && a.Len() > 1 && a.Elem(1).Value.Compare(ast.String("Local")) == 0 {
+			problems = append(problems, grants.Problem{Pos: place(t.Location), Text: `time zone "Local" is that of the machine`, Hint: `name one, like "Europe/Berlin"`})
+		}
+		return false
+	})
+	return problems
 }
 
 // lintRule judges the name and the shape of one rule of a policy.
