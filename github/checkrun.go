@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	gh "github.com/google/go-github/v60/github"
 )
@@ -122,15 +121,18 @@ func runOf(p Publication) checkRun {
 	if run.Title == "" {
 		run.Title = p.State
 	}
-	if utf8.RuneCountInString(run.Summary) > maxSummary {
+	if len(run.Summary) > maxSummary {
 		// Markdown that is cut may come alive where it was quoted, so it is shown whole or not at all.
 		run.Summary = "The summary is too long to be shown here."
 	}
 	for _, a := range p.Annotations {
-		line := max(a.Line, 1)
+		line, text := max(a.Line, 1), cut(a.Text, maxSummary)
+		if text == "" {
+			text = run.Title // GitHub wants one
+		}
 		run.Annotations = append(run.Annotations, &gh.CheckRunAnnotation{
 			Path: gh.String(a.Path), StartLine: &line, EndLine: &line, AnnotationLevel: gh.String(a.Level),
-			Title: optional(plain(a.Title, maxTitle)), Message: gh.String(cut(a.Text, maxSummary)),
+			Title: optional(plain(a.Title, maxTitle)), Message: &text,
 		})
 	}
 	return run

@@ -7,11 +7,12 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	gh "github.com/google/go-github/v60/github"
 )
 
-// maxMessage is how much of GitHub's own words an error repeats, in characters.
+// maxMessage is how much of GitHub's own words an error repeats, in bytes.
 const maxMessage = 300
 
 // ErrHeadMoved means that the branch is no longer at the commit that was to be merged.
@@ -113,7 +114,7 @@ func (c *Client) clean(s string) string {
 	return plain(s, maxMessage)
 }
 
-// plain is s as one line of at most limit characters, without control and formatting characters.
+// plain is s as one line of at most limit bytes, without control and formatting characters.
 func plain(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.IsControl(r) {
@@ -124,11 +125,20 @@ func plain(s string, limit int) string {
 		}
 		return r
 	}, s)
-	runes := []rune(strings.Join(strings.Fields(s), " "))
-	if len(runes) > limit {
-		runes = append(runes[:limit-1], '…')
+	return cut(strings.Join(strings.Fields(s), " "), limit)
+}
+
+// cut shortens text to at most limit bytes, and shows that it did.
+func cut(s string, limit int) string {
+	const mark = "…"
+	if len(s) <= limit {
+		return s
 	}
-	return string(runes)
+	end := limit - len(mark)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + mark
 }
 
 // redacted hides a secret that got into the text of an error, and keeps what the error is.

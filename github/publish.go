@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"unicode/utf8"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -17,10 +16,11 @@ import (
 // statusName is the context of our commit status and the name of our check run.
 const statusName = "lapse"
 
-// GitHub's bounds, in characters, beyond which it answers 422.
+// GitHub's bounds, beyond which it answers 422. It says characters and does not say which, so all but the comment's are
+// taken as bytes.
 const (
 	maxDescription = 140   // of a status
-	maxComment     = 65536 // https://docs.github.com/en/rest/issues/comments
+	maxComment     = 65536 // characters
 	maxSummary     = 65535 // of a check run, and of the text of an annotation
 	maxTitle       = 255
 )
@@ -30,7 +30,7 @@ type Publication struct {
 	Number      int
 	Head        string // SHA that the verdict is about
 	State       string // success, pending, failure or error
-	Description string // one line; cut after 140 characters
+	Description string // one line; cut after 140 bytes
 	TargetURL   string // "" or where the status links to
 
 	Comment string // markdown, escaped by the caller, at most 65,000 characters; "": no comment is made or changed
@@ -148,12 +148,4 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// cut shortens text that may be read as a whole or not at all.
-func cut(s string, limit int) string {
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-1]) + "…"
 }

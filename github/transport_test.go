@@ -65,7 +65,9 @@ const (
 	refusal  = `{"message":"Resource not accessible by integration"}`
 )
 
-func inSeconds(n int) string { return fmt.Sprint(time.Now().Add(time.Duration(n) * time.Second).Unix()) }
+func inSeconds(n int) string {
+	return fmt.Sprint(time.Now().Add(time.Duration(n) * time.Second).Unix())
+}
 
 // Each case asks once who alice is, and says how often that was sent, how long it took and how it ended.
 func TestRequestsAreRepeatedOnlyAsLongAsItHelps(t *testing.T) {
