@@ -149,6 +149,9 @@ type TargetConfig struct {
 	Type     string
 	Settings map[string]string
 	At       Pos
+	// AccountsAreIDs and LoginIsAccount are those of the type.
+	AccountsAreIDs bool
+	LoginIsAccount bool
 }
 
 // Limits bound every grant, and what a mistake can take away at once.
@@ -179,6 +182,8 @@ type Configuration struct {
 	Roles    map[string]Role
 	People   People
 	Problems []Problem
+	// Unread are the logins of people.yaml whose entries have problems, sorted.
+	Unread []string
 	// Usable is false where lapse.yaml or people.yaml could not be read: then no request can be judged.
 	Usable bool
 }

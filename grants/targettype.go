@@ -10,6 +10,8 @@ type TargetType struct {
 	Entitlements []Form  // the shapes an entitlement may have
 	// AccountsAreIDs: an account at this target is the person's numeric GitHub id, never an entry of people.yaml's accounts.
 	AccountsAreIDs bool
+	// LoginIsAccount: a person without an entry in people.yaml's accounts is known here by their GitHub login.
+	LoginIsAccount bool
 	// CheckAccount is the one validator of account names at this target.
 	CheckAccount func(string) error
 	// End says in words who guarantees the end of a holding here, and what may outlive it; shown to approvers.
