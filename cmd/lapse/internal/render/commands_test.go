@@ -184,6 +184,16 @@ func TestA62AnOutputHoldsItsValueAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestA62TheFenceOfAnOutputCannotBeGuessed(t *testing.T) {
+	var a, b bytes.Buffer
+	if err := errors.Join(OutputFile(&a, "verdict", "x"), OutputFile(&b, "verdict", "x")); err != nil {
+		t.Fatal(err)
+	}
+	if a.String() == b.String() {
+		t.Errorf("twice the same: %q", a.String())
+	}
+}
+
 func TestA62AnOutputsKeyIsAName(t *testing.T) {
 	for _, key := range []string{"", "a=b", "a<<b", "a\nb", "a b", "1a", "é"} {
 		var b bytes.Buffer

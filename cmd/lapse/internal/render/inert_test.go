@@ -36,7 +36,7 @@ var hostile = []string{
 	"\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07link\x1b]8;;\x07 \x9b31m \u009b31m",
 	"\u202eevil\u202c \u2066x\u2069 \u200b\u200d\ufeff\u00ad \u2028 \u2029 \u0085 \u00a0",
 	"::error::x", "  ::set-env name=PATH::/tmp", "ok\n::add-mask::x\r\n::stop-commands::y", "##[add-mask]x", "x ##[set-env name=A]b", "a :: b ::debug::c",
-	"%0A::error::x", "50% off, now: 100%25", "a,b=c:d", "EOF\nFOO=bar\nEOF",
+	"%0A::error::x", ":", "=x", "50% off, now: 100%25", "a,b=c:d", "EOF\nFOO=bar\nEOF",
 	"\xff\xfe\x00 bad \xc3", "tab\tcr\rlf\n", "a\u0301\u0301\u0301\u0301\u0301\u0301\u0301",
 	"שלום", "日本語 ✅", "",
 }
@@ -217,6 +217,7 @@ func TestA61EveryFieldOfAVerdictIsInertInAComment(t *testing.T) {
 			}
 			inertIn(t, rest)
 			inertIn(t, Summary(v, o))
+			notObeyed(t, comment)
 			if t.Failed() {
 				t.FailNow()
 			}

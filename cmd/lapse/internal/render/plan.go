@@ -116,7 +116,10 @@ func (w wording) plan(p Plan) document {
 
 func (w wording) report(r Report) document {
 	d := document{tone: good, headline: plural(len(r.Done), "change") + " made and read back"}
-	if len(r.Done) == 0 {
+	switch {
+	case len(r.Done) == 0 && len(r.Refused) > 0:
+		d.headline = "Nothing changed"
+	case len(r.Done) == 0:
 		d.headline = "Nothing to do"
 	}
 	if n := len(r.Failed); n > 0 {

@@ -106,13 +106,12 @@ func passwords(s string) []string {
 		out = append(out, password)
 	}
 	if _, rest, ok := strings.Cut(s, "://"); ok { // also where the whole does not parse as a URL
-		userinfo, _, at := strings.Cut(rest, "@")
-		if i := strings.LastIndex(rest, "@"); i >= 0 {
-			_, password, _ := strings.Cut(rest[:i], ":")
-			out = append(out, password)
-		}
-		if _, password, colon := strings.Cut(userinfo, ":"); at && colon {
-			out = append(out, password)
+		authority, _, _ := strings.Cut(rest, "/")
+		for _, part := range []string{authority, rest} {
+			if i := strings.LastIndex(part, "@"); i >= 0 {
+				_, password, _ := strings.Cut(part[:i], ":")
+				out = append(out, password)
+			}
 		}
 	}
 	for _, m := range passwordSetting.FindAllStringSubmatch(s, -1) {

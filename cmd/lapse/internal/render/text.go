@@ -38,7 +38,7 @@ func visible(s string, lines bool) string {
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case r == '\n' && lines:
 			b.WriteByte('\n')
-		case r == ':' && atWord && strings.HasPrefix(rest, ":"),
+		case r == ':' && atWord && (rest == "" || rest[0] == ':'), // at the end, a colon of ours may follow
 			r == '#' && strings.HasPrefix(rest, "["),
 			marks > maxMarks, !seen(r):
 			b.WriteString(escape(r))

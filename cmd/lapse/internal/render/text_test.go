@@ -11,8 +11,7 @@ import (
 	"github.com/lapse-access/lapse/grants"
 )
 
-// quiet complains of everything in terminal or log output that would act: controls, bidi, invisible characters, and lines that
-// a runner would take for a command.
+// quiet complains of everything in terminal or log output that would act: controls, bidi, invisible characters, commands.
 func quiet(t *testing.T, out string) {
 	t.Helper()
 	if !utf8.ValidString(out) {
@@ -25,6 +24,14 @@ func quiet(t *testing.T, out string) {
 				t.Errorf("%U in %q", r, line)
 			}
 		}
+	}
+	notObeyed(t, out)
+}
+
+// notObeyed complains of lines that a runner would take for a command.
+func notObeyed(t *testing.T, out string) {
+	t.Helper()
+	for _, line := range strings.Split(out, "\n") {
 		if c, ok := runnerCommand(line); ok {
 			t.Errorf("a runner obeys %q: %+v", line, c)
 		}
@@ -62,6 +69,7 @@ func TestTextShowsWhatIsHidden(t *testing.T) {
 		"\xff":                `\xff`,
 		"::error::x":          `\u{3a}:error::x`,
 		"std::vector a ::b":   `std::vector a \u{3a}:b`,
+		":":                   `\u{3a}`,
 		"##[group]":           `#\u{23}[group]`,
 		"x\u3164\u2800\ufe0f": `x\u{3164}\u{2800}\u{fe0f}`,
 	} {
