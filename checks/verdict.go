@@ -18,6 +18,7 @@ type Verdict struct {
 	Pull     int            `json:"pull,omitempty"`
 	Head     string         `json:"head,omitempty"`
 	Denials  []Reason       `json:"denials,omitempty"`
+	Waiting  []Reason       `json:"waiting,omitempty"` // what beside unmet needs keeps it from being approved for now: a draft, changes asked for
 	Warnings []Reason       `json:"warnings,omitempty"`
 	Grants   []GrantVerdict `json:"grants,omitempty"`  // one for each change, sorted by id
 	Needs    []Need         `json:"needs,omitempty"`   // every approval line that applies, satisfied or not
