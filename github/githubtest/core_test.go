@@ -136,6 +136,15 @@ func TestStockGitClonesPushesForcesAndDeletes(t *testing.T) {
 	}
 }
 
+func fastImport(t *testing.T, dir, stream string) {
+	t.Helper()
+	cmd := exec.Command("git", "fast-import", "--quiet", "--force")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stream)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git fast-import: %s", out)
+	}
+}
+
 type testLog struct{ t *testing.T }
 
 func (l testLog) Write(b []byte) (int, error) {
