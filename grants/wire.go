@@ -45,11 +45,11 @@ type entitlementEntry map[string]string
 
 type peopleFile struct {
 	People map[loginText]personEntry `yaml:"people" jsonschema_description:"Everyone who may hold or approve, by GitHub login."`
-	Groups map[groupText][]loginText `yaml:"groups,omitempty" jsonschema_description:"Groups of people, named in roles as group:<name>."`
+	Groups map[groupText][]loginText `yaml:"groups,omitempty" jsonschema_description:"Groups of people, named in roles as group:NAME."`
 }
 
 type personEntry struct {
-	ID       idNumber              `yaml:"id" jsonschema_description:"GitHub's numeric id of the account: gh api users/<login> --jq .id"`
+	ID       idNumber              `yaml:"id" jsonschema_description:"GitHub's numeric id of the account: gh api users/LOGIN --jq .id"`
 	Also     []idNumber            `yaml:"also,omitempty" jsonschema_description:"Numeric ids of further GitHub accounts of the same person, who still counts once."`
 	Email    emailText             `yaml:"email,omitempty"`
 	Accounts map[targetText]string `yaml:"accounts,omitempty" jsonschema_description:"Who the person is at a target: target to account."`
