@@ -270,6 +270,7 @@ func TestWhatStatesNoFactIsNotSealed(t *testing.T) {
 		"approved nothing":          func() Receipt { return placed(Receipt{Kind: Approved}) },
 		"approved two things":       func() Receipt { r := approvedGrant("a", ""); r.Configuration = &Configuration{}; return placed(r) },
 		"approved with a reason":    func() Receipt { r := approvedGrant("a", ""); r.Reasons = []string{"?"}; return placed(r) },
+		"approved with a holding":   func() Receipt { r := approvedGrant("a", ""); r.Holding = holdingOf("r", "alice"); return placed(r) },
 		"approved without a digest": func() Receipt { r := approvedGrant("a", ""); r.Grant.Digest = ""; return placed(r) },
 		"approved for nobody":       func() Receipt { r := approvedGrant("a", ""); r.Grant.UserID = 0; return placed(r) },
 		"approved for ever":         func() Receipt { r := approvedGrant("a", ""); r.Grant.Interval.End = time.Time{}; return placed(r) },
