@@ -27,8 +27,8 @@ func newState() State {
 }
 
 // Fold is the state after one more receipt. It does not change s. Last is left as it was: it is the digest of the stored
-// envelope, which only its reader has. Neither the chain
-// nor the receipt's place in it is checked here, so that what is about to be appended can be folded as well.
+// envelope, which only its reader has. Neither the chain nor the receipt's place in it is checked here, so that what is
+// about to be appended can be folded as well.
 //
 //	receipt             grants           holdings
 //	approved grant      becomes [id]

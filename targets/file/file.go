@@ -35,9 +35,10 @@ func Type() grants.TargetType {
 		Settings: []grants.Field{{
 			Key: "path", Doc: "the JSON file with the holdings; made by the first change if it is not there", Check: checkPath,
 		}},
-		Entitlements: []grants.Form{{{Key: nameKey, Doc: "what is held, a key of the file's holdings", Check: names.Account}}},
-		CheckAccount: names.Account,
-		End:          "written to the file, which whoever reads the file can honour; otherwise Lapse takes it away on its next run",
+		Entitlements:   []grants.Form{{{Key: nameKey, Doc: "what is held, a key of the file's holdings", Check: names.Account}}},
+		CheckAccount:   names.Account,
+		LoginIsAccount: true,
+		End:            "Lapse writes the end to the file, for whoever reads it to honour, and takes the holding away when it next runs.",
 	}
 }
 

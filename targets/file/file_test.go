@@ -259,7 +259,7 @@ func TestAChangeThatWaitsForTheLockCanBeCancelled(t *testing.T) {
 	}
 }
 
-// TestProcesses has several processes change the file at once; the environment tells a child what to do.
+// TestProcessesLoseNothingToEachOther has several processes change the file at once; the environment tells a child what to do.
 func TestProcessesLoseNothingToEachOther(t *testing.T) {
 	if path := os.Getenv("LAPSE_FILE_TEST"); path != "" {
 		for i := range 20 {
