@@ -32,6 +32,8 @@ func Path(r Receipt) string {
 // an error the book is as it was; if the files then cannot be pushed, the book must be read again. No receipts give no
 // files: that main moved is no fact of its own, and walking its commits again finds the same.
 //
+// Append replaces what it changes: a copy of the book from before stays good.
+//
 // A book with findings is appended to as well, after all that is there, so that what is taken back can be recorded.
 func (b *Book) Append(k *Key, now time.Time, main string, rs ...Receipt) (map[string][]byte, error) {
 	if len(rs) == 0 {

@@ -56,6 +56,18 @@ func TestWhatWasAppendedIsReadBack(t *testing.T) {
 	}
 }
 
+func TestACopyOfABookStaysAsItWas(t *testing.T) {
+	tr, k := smallLedger(t)
+	b := mustRead(t, tr, verifiers(t, k), nil)
+	before, want := *b, b.State()
+	mustAppend(t, tree{}, b, k, monday, endedGrant("bob/prod", "v1"), held(Given, "", "admin", "dan"))
+	if diff := cmp.Diff(want, before.State()); diff != "" || len(before.Receipts()) != len(life()) {
+		t.Errorf("%d receipts, and the state changed:\n%s", len(before.Receipts()), diff)
+	}
+	mustAppend(t, tr, &before, k, monday, refusedGrant("c"))
+	wantSound(t, mustRead(t, tr, verifiers(t, k), nil))
+}
+
 func TestAnEmptyTreeIsAnEmptyLedger(t *testing.T) {
 	b := mustRead(t, tree{}, nil, nil)
 	wantSound(t, b)
