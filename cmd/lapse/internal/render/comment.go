@@ -16,11 +16,11 @@ const (
 	maxSummary = 1_000_000
 )
 
-// Comment is the verdict as the body of the sticky comment, in GitHub markdown. Its first line is [Marker]. It mentions
+// Comment is the verdict as the body of the sticky comment, in GitHub markdown. Who publishes it puts its own mark before it. It mentions
 // nobody. It is at most 65000 bytes; what does not fit is counted, and said to be in the job summary.
 func Comment(v checks.Verdict, o Options) string {
-	f := fitted{elsewhere: "in the job summary", limit: maxComment - len(Marker) - 1}
-	return Marker + "\n" + f.markdown(func(w wording) document { return w.verdict(v, o) })
+	f := fitted{elsewhere: "in the job summary", limit: maxComment}
+	return f.markdown(func(w wording) document { return w.verdict(v, o) })
 }
 
 // Summary is the verdict as the summary of a job, in GitHub markdown: as [Comment], but at most 1000000 bytes, and what

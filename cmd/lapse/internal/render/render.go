@@ -20,10 +20,6 @@ package render
 
 import "time"
 
-// Marker is the first line of the comment, by which the command finds its own comment again. Anyone may write it: the
-// comment's author must be checked as well.
-const Marker = "<!-- lapse -->"
-
 // Options is what a verdict does not say of itself.
 type Options struct {
 	Now  time.Time         // when the verdict was made; zero: not shown

@@ -151,10 +151,10 @@ func TestVerdictsReadAsTheGoldenFiles(t *testing.T) {
 	}
 }
 
-func TestCommentIsTheMarkerAndTheSummary(t *testing.T) {
+func TestCommentIsTheSummary(t *testing.T) {
 	for name, v := range verdicts() {
 		o := Options{Now: now, Ends: ends}
-		if got, want := Comment(v, o), Marker+"\n"+Summary(v, o); got != want {
+		if got, want := Comment(v, o), Summary(v, o); got != want {
 			t.Errorf("%s: comment is not the marker and the summary:\n%s", name, cmp.Diff(want, got))
 		}
 	}
@@ -183,7 +183,7 @@ func TestAnOutcomeThatIsNotKnownReadsAsADenial(t *testing.T) {
 		if got := StatusLine(v); got != "Denied" {
 			t.Errorf("outcome %q: %q", outcome, got)
 		}
-		if !strings.HasPrefix(Comment(v, Options{}), Marker+"\n**Denied**\n") {
+		if !strings.HasPrefix(Comment(v, Options{}), "**Denied**\n") {
 			t.Errorf("outcome %q: comment %q", outcome, Comment(v, Options{}))
 		}
 	}
@@ -251,7 +251,7 @@ func TestEvenNamesOfTheGreatestLengthLeaveTheVerdict(t *testing.T) {
 	}
 	v := checks.Verdict{Outcome: checks.OutcomeWaiting, Needs: []checks.Need{need, need, need, need}}
 	comment := Comment(v, Options{})
-	if len(comment) > 65536 || !strings.HasPrefix(comment, Marker+"\n**Waiting for approvals from ") {
+	if len(comment) > 65536 || !strings.HasPrefix(comment, "**Waiting for approvals from ") {
 		t.Errorf("%d bytes: %.200s", len(comment), comment)
 	}
 }

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
+	"github.com/lapse-access/lapse/github"
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/policies"
+	"github.com/lapse-access/lapse/requests"
+)
+
+// checkOptions are the flags of lapse check.
+type checkOptions struct {
+	connection
+	pull    string
+	dir     string
+	publish bool
+	json    bool
+}
+
+func newCheck(env *environment) *cobra.Command {
+	o := &checkOptions{}
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Judge a pull request, or the files of an access repository",
+		Long: `Check says of a pull request whether it is denied, waiting for named approvals, or approved, with every reason.
+Without a pull request it checks the files in --dir.
+
+In a workflow the pull request, the repository and the token come from the event and the environment.`,
+		Example: `  lapse check --pull 12 --repository acme/access
+  lapse check --pull 12 --publish      # status, check run, comment, reviewers; merges where the role says so
+  lapse check --dir .                  # the files here, before they are pushed`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runCheck(c.Context(), env, *o) },
+	}
+	o.flags(c.Flags())
+	c.Flags().StringVar(&o.pull, "pull", "", "`number` of the pull request (default: that of the workflow's event)")
+	c.Flags().StringVar(&o.dir, "dir", "", "check the files in this `folder` and ask nobody")
+	c.Flags().BoolVar(&o.publish, "publish", false, "say the verdict on the pull request, and merge it where it may be")
+	c.Flags().BoolVar(&o.json, "json", false, "print the verdict as JSON")
+	return c
+}
+
+func runCheck(ctx context.Context, env *environment, o checkOptions) error {
+	if o.dir != "" {
+		return checkFiles(env, o)
+	}
+	n, err := pullNumber(env, o.pull)
+	if err != nil {
+		return err
+	}
+	conn, err := o.open(ctx, env)
+	if err != nil {
+		return err
+	}
+	verdict, snap, err := judgePull(ctx, env, conn, n)
+	if err != nil {
+		return err
+	}
+	opts := render.Options{Now: env.now().UTC(), Ends: ends(snap.Configuration)}
+	if err := showVerdict(env, o, verdict, opts); err != nil {
+		return err
+	}
+	if o.publish {
+		if err := publish(ctx, env, conn, n, verdict, opts); err != nil {
+			return err
+		}
+	}
+	if verdict.Outcome != checks.OutcomeApproved {
+		return errRefused
+	}
+	return nil
+}
+
+// judgePull is check itself: look, gather, judge.
+func judgePull(ctx context.Context, env *environment, conn *connected, n int) (checks.Verdict, *requests.Snapshot, error) {
+	now := env.now().UTC()
+	main, err := conn.gatherer.FetchMain(ctx, conn.branch)
+	if err != nil {
+		return checks.Verdict{}, nil, err
+	}
+	trust, err := conn.gatherer.TrustAt(main.String())
+	if err != nil {
+		return checks.Verdict{}, nil, err
+	}
+	standing, err := conn.observer(trust, nil).Standing(ctx, now)
+	if err != nil {
+		return checks.Verdict{}, nil, err
+	}
+	facts, snap, err := conn.gatherer.Open(ctx, n, standing.Main, requests.Instant{Now: now, Live: standing.Live}, standing.Unfit)
+	if err != nil {
+		return checks.Verdict{}, nil, err
+	}
+	v, err := conn.gatherer.Judge(ctx, &facts, snap)
+	return v, snap, err
+}
+
+// ends says for each target who guarantees an end there.
+func ends(c *grants.Configuration) map[string]string {
+	types := targetTypes()
+	out := map[string]string{}
+	for name, t := range c.Config.Targets {
+		out[name] = types[t.Type].End
+	}
+	return out
+}
+
+func showVerdict(env *environment, o checkOptions, v checks.Verdict, opts render.Options) error {
+	if env.inActions() {
+		if err := render.WorkflowCommands(env.err, render.Annotations(v)); err != nil {
+			return err
+		}
+		if err := appendTo(env.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error {
+			_, err := io.WriteString(w, render.Summary(v, opts))
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := output(env, "verdict", string(v.Outcome)); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return printJSON(env.out, v)
+	}
+	return render.Terminal(env.out, v, render.TerminalOptions{Options: opts, Color: env.terminal && env.getenv("NO_COLOR") == ""})
+}
+
+// publish says the verdict on the pull request, and merges it where the verdict says so, conditional on the head that was judged.
+func publish(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict, opts render.Options) error {
+	p := github.Publication{
+		Number: n, Head: v.Head, State: state(v), Description: render.StatusLine(v),
+		Comment: render.Comment(v, opts), Marker: "verdict", Summary: render.Summary(v, opts),
+	}
+	for _, a := range render.Annotations(v) {
+		p.Annotations = append(p.Annotations, github.Annotation{Path: a.Path, Line: a.Line, Level: string(a.Level), Title: a.Title, Text: a.Text})
+	}
+	p.Reviewers, p.TeamReviewers = reviewers(v)
+	if err := conn.forge.Publish(ctx, conn.repo, p); err != nil {
+		return fmt.Errorf("publish the verdict: %w", err)
+	}
+	if !v.Merge {
+		return nil
+	}
+	return merge(ctx, env, conn, n, v)
+}
+
+func merge(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict) error {
+	pull, err := conn.forge.Pull(ctx, conn.repo, n)
+	if err != nil {
+		return err
+	}
+	method := "merge"
+	if len(pull.Methods) > 0 {
+		method = pull.Methods[0]
+	}
+	sha, err := conn.forge.Merge(ctx, conn.repo, n, v.Head, method, "")
+	switch {
+	case errors.Is(err, github.ErrHeadMoved):
+		fmt.Fprintln(env.err, "lapse: the branch moved after it was judged; it is not merged, and is judged again")
+		return nil
+	case err != nil:
+		return fmt.Errorf("merge pull request %d: %w", n, err)
+	}
+	fmt.Fprintf(env.err, "lapse: merged as %.12s\n", sha)
+	return output(env, "merged", sha)
+}
+
+func state(v checks.Verdict) string {
+	switch v.Outcome {
+	case checks.OutcomeApproved:
+		return "success"
+	case checks.OutcomeWaiting:
+		return "pending"
+	}
+	return "failure"
+}
+
+// reviewers are those who could satisfy what is not satisfied yet: teams as teams, people of groups by name.
+func reviewers(v checks.Verdict) (people, teams []string) {
+	if v.Outcome == checks.OutcomeDenied {
+		return nil, nil
+	}
+	for _, n := range v.Needs {
+		if n.Satisfied() {
+			continue
+		}
+		p, t := asked(n)
+		people, teams = append(people, p...), append(teams, t...)
+	}
+	return people, teams
+}
+
+// checkFiles checks a folder by the loader alone.
+func checkFiles(env *environment, o checkOptions) error {
+	files := os.DirFS(o.dir)
+	conf := grants.LoadConfiguration(files, targetTypes())
+	problems := append(conf.Problems, policies.Load(files).Problems()...)
+	found, bad := grants.LoadGrants(files)
+	problems = append(problems, bad...)
+	for _, id := range sortedIDs(found) {
+		problems = append(problems, conf.CheckGrant(*found[id])...)
+	}
+	_, trust := ledger.LoadVerifiers(files)
+	problems = append(problems, trust...)
+	if o.json {
+		if err := printJSON(env.out, map[string]any{"problems": append([]grants.Problem{}, problems...)}); err != nil {
+			return err
+		}
+	} else if err := render.Problems(env.out, problems); err != nil {
+		return err
+	}
+	if env.inActions() {
+		if err := render.WorkflowCommands(env.err, render.ProblemAnnotations(problems)); err != nil {
+			return err
+		}
+	}
+	if len(problems) > 0 {
+		return errRefused
+	}
+	fmt.Fprintf(env.err, "lapse: %d grants, %d roles, %d people: nothing wrong\n", len(found), len(conf.Roles), len(conf.People.People))
+	return nil
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

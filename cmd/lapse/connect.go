@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/lapse-access/lapse/github"
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/names"
+	"github.com/lapse-access/lapse/reconciler"
+	"github.com/lapse-access/lapse/requests"
+)
+
+// connection says which access repository to work on, and as whom. The defaults are those of a workflow.
+type connection struct {
+	repository string
+	apiURL     string
+	serverURL  string
+	branch     string
+	cache      string
+	appID      int64
+	verbose    bool
+}
+
+func (c *connection) flags(f *pflag.FlagSet) {
+	f.StringVar(&c.repository, "repository", "", "access repository, `owner/name` (default $GITHUB_REPOSITORY)")
+	f.StringVar(&c.apiURL, "api-url", "", "`URL` of GitHub's API (default $GITHUB_API_URL, or github.com's)")
+	f.StringVar(&c.serverURL, "server-url", "", "`URL` of GitHub, for git (default $GITHUB_SERVER_URL, or github.com's)")
+	f.StringVar(&c.branch, "branch", "main", "main `branch` of the access repository")
+	f.StringVar(&c.cache, "cache", "", "`folder` of the local copy and of cached answers (default in the user's cache folder)")
+	f.Int64Var(&c.appID, "app-id", 0, "`id` of a GitHub App to act as, with its key in $LAPSE_APP_PRIVATE_KEY")
+	f.BoolVar(&c.verbose, "verbose", false, "say what is asked of whom")
+}
+
+// connected is a connection that was made: the parts that the commands share.
+type connected struct {
+	repo     github.Repo
+	forge    *github.Client
+	git      *gitrepo.Repo
+	gatherer *requests.Gatherer
+	log      *slog.Logger
+	branch   string
+}
+
+const tokenHint = "set LAPSE_TOKEN or GITHUB_TOKEN"
+
+func (c connection) open(ctx context.Context, env *environment) (*connected, error) {
+	log := env.logger(c.verbose)
+	repo, err := github.ParseRepo(or(c.repository, env.getenv("GITHUB_REPOSITORY")))
+	if err != nil {
+		return nil, usagef("which access repository? %w; use --repository owner/name", err)
+	}
+	if err := names.Branch(c.branch); err != nil {
+		return nil, usagef("--branch: %w", err)
+	}
+	dir, err := c.cacheFolder(env, repo)
+	if err != nil {
+		return nil, err
+	}
+	forge, err := c.forge(env, repo, dir, log)
+	if err != nil {
+		return nil, err
+	}
+	token, err := forge.GitToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	env.uses(token)
+	remote, err := c.gitURL(env, repo)
+	if err != nil {
+		return nil, err
+	}
+	git, err := gitrepo.Open(ctx, filepath.Join(dir, "git"), gitrepo.Remote{URL: remote, Username: "x-access-token", Token: token})
+	if err != nil {
+		return nil, err
+	}
+	return &connected{
+		repo: repo, forge: forge, git: git, log: log, branch: c.branch,
+		gatherer: &requests.Gatherer{Git: git, Forge: forge, Repo: repo, Types: targetTypes()},
+	}, nil
+}
+
+func (c connection) forge(env *environment, repo github.Repo, dir string, log *slog.Logger) (*github.Client, error) {
+	o := github.Options{
+		BaseURL: or(c.apiURL, env.getenv("GITHUB_API_URL")), HTTP: env.http, Log: log, Now: env.now,
+		Cache: github.DirCache(filepath.Join(dir, "answers")),
+	}
+	if c.appID != 0 {
+		key := env.getenv("LAPSE_APP_PRIVATE_KEY")
+		if key == "" {
+			return nil, usagef("--app-id %d: LAPSE_APP_PRIVATE_KEY is empty", c.appID)
+		}
+		o.App = &github.App{ID: c.appID, PrivateKeyPEM: []byte(key), InstallationRepo: repo.String()}
+	} else if o.Token = or(env.getenv("LAPSE_TOKEN"), env.getenv("GITHUB_TOKEN")); o.Token == "" {
+		return nil, usagef("no token: %s", tokenHint)
+	}
+	return github.New(o)
+}
+
+// gitURL is where the repository is cloned from. The token goes beside it, never into it.
+func (c connection) gitURL(env *environment, repo github.Repo) (string, error) {
+	server := or(c.serverURL, env.getenv("GITHUB_SERVER_URL"), "https://github.com")
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || u.User != nil {
+		return "", usagef("--server-url must look like https://github.com, without a user")
+	}
+	return u.JoinPath(repo.Owner, repo.Name+".git").String(), nil
+}
+
+// cacheFolder is one folder for each server and repository.
+func (c connection) cacheFolder(env *environment, repo github.Repo) (string, error) {
+	root := c.cache
+	if root == "" {
+		base := env.getenv("XDG_CACHE_HOME")
+		if base == "" && env.getenv("HOME") != "" {
+			base = filepath.Join(env.getenv("HOME"), ".cache")
+		}
+		if base == "" {
+			return "", usagef("no place for the local copy: use --cache")
+		}
+		root = filepath.Join(base, "lapse")
+	}
+	server := or(c.serverURL, env.getenv("GITHUB_SERVER_URL"), "https://github.com")
+	dir := filepath.Join(root, url.PathEscape(server), repo.Owner, repo.Name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the cache folder: %w", err)
+	}
+	return dir, nil
+}
+
+// observer looks at the repository with the given keys trusted from the first.
+func (c *connected) observer(trust ledger.Verifiers, open reconciler.Opener) *reconciler.Observer {
+	return &reconciler.Observer{Requests: c.gatherer, Git: c.git, Trust: trust, Open: open, Branch: c.branch, Log: c.log}
+}
+
+func or(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// expand resolves a setting of the form "${NAME}", which is a whole value, and remembers it as a secret.
+func (env *environment) expand(setting string) (string, error) {
+	name, ok := strings.CutPrefix(setting, "${")
+	if !ok {
+		return setting, nil
+	}
+	name = strings.TrimSuffix(name, "}")
+	v := env.getenv(name)
+	if v == "" {
+		return "", fmt.Errorf("the variable %s, which lapse.yaml names, is not set", name)
+	}
+	env.uses(v)
+	return v, nil
+}
+
+// uses remembers a secret, so that no text that leaves the program holds it.
+func (env *environment) uses(secret string) {
+	if secret != "" {
+		env.used = append(env.used, secret)
+	}
+}
+
+// number reads a pull request's number.
+func number(s string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimPrefix(s, "#"))
+	if err != nil || n <= 0 {
+		return 0, errors.New("not the number of a pull request")
+	}
+	return n, nil
+}

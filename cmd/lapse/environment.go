@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
+)
+
+// environment is everything the command knows of the world around it. Nothing else reads the arguments, the environment's
+// variables or the clock.
+type environment struct {
+	args     []string
+	in       io.Reader
+	out      io.Writer // the result
+	err      io.Writer // the talk
+	getenv   func(string) string
+	now      func() time.Time
+	http     http.RoundTripper
+	terminal bool     // a person reads out
+	used     []string // secrets that were read, to be kept out of every text
+}
+
+// Exit codes of every command.
+const (
+	exitFine    = 0
+	exitFailed  = 1 // could not do it
+	exitUsage   = 2
+	exitRefused = 3 // refused, or a finding
+)
+
+// refused is the error of a command that did its work and whose answer is no. What is to be said has been said.
+type refused struct{ error }
+
+// failed is the error of a command that said itself what it could not do.
+type failed struct{ error }
+
+var (
+	errRefused = refused{errors.New("refused")}
+	errFailed  = failed{errors.New("not everything could be done")}
+)
+
+// usage is an error in how the command was called.
+type usage struct{ error }
+
+func usagef(format string, args ...any) error { return usage{fmt.Errorf(format, args...)} }
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, env *environment) int {
+	root := newRoot(env)
+	root.SetArgs(env.args)
+	root.SetIn(env.in)
+	root.SetOut(env.out)
+	root.SetErr(env.err)
+	return exitCode(env, root.ExecuteContext(ctx))
+}
+
+func exitCode(env *environment, err error) int {
+	var r refused
+	var f failed
+	var u usage
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.As(err, &r):
+		return exitRefused
+	case errors.As(err, &f):
+		return exitFailed
+	case errors.As(err, &u):
+		env.complain(err)
+		return exitUsage
+	}
+	env.complain(err)
+	return exitFailed
+}
+
+// complain writes an error for a person, and as an annotation where a workflow is running.
+func (env *environment) complain(err error) {
+	text := env.scrub(err.Error())
+	for i, line := range strings.Split(text, "\n") { // joined errors are one to a line
+		prefix := "lapse: "
+		if i > 0 {
+			prefix = "       "
+		}
+		fmt.Fprintf(env.err, "%s%s\n", prefix, render.Text(line))
+	}
+	if env.inActions() {
+		_ = render.WorkflowCommands(env.err, []render.Annotation{{Level: render.LevelFailure, Title: "lapse", Text: text}})
+	}
+}
+
+func (env *environment) inActions() bool { return env.getenv("GITHUB_ACTIONS") == "true" }
+
+// scrub takes every secret of the environment out of a text, whatever library put it there.
+func (env *environment) scrub(s string) string {
+	var secrets []string
+	for _, name := range []string{"LAPSE_TOKEN", "GITHUB_TOKEN", "LAPSE_APP_PRIVATE_KEY", "LAPSE_SIGNING_KEY"} {
+		if v := env.getenv(name); v != "" {
+			secrets = append(secrets, v)
+		}
+	}
+	return render.SecretScrubber(append(secrets, env.used...)...)(s)
+}
+
+func (env *environment) logger(verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(scrubbed{env}, &slog.HandlerOptions{Level: level}))
+}
+
+// scrubbed writes to err what holds no secret.
+type scrubbed struct{ env *environment }
+
+func (s scrubbed) Write(p []byte) (int, error) {
+	_, err := io.WriteString(s.env.err, s.env.scrub(string(p)))
+	return len(p), err
+}
+
+func newRoot(env *environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lapse",
+		Short: "Access for a while, by pull request",
+		Long: strings.TrimSpace(`
+Lapse gives people access for a while, through pull requests. A request is a file under grants/ in an access
+repository; lapse check judges it, lapse reconcile gives what was merged and takes it back on time.
+
+Exit codes: 0 fine, 1 could not do it, 2 wrong usage, 3 refused or a finding.`),
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w; see `%s --help`", err, c.CommandPath())
+	})
+	root.AddCommand(newCheck(env), newReconcile(env), newDemo(env))
+	for _, c := range root.Commands() {
+		args := c.Args
+		c.Args = func(c *cobra.Command, a []string) error {
+			if err := args(c, a); err != nil {
+				return usagef("%w; see `%s --help`", err, c.CommandPath())
+			}
+			return nil
+		}
+	}
+	return root
+}

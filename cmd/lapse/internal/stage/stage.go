@@ -1,0 +1,103 @@
+// Package stage sets up what the demo and the end-to-end tests play on: the stateful GitHub of package githubtest with an
+// organisation, its people and teams, and an access repository made of the files of package example.
+//
+//	alice, bob      engineering
+//	carol           security, data-platform
+//	dan             security
+//	mallory         engineering; may push anywhere and administers the repository
+//	lapse-bot       the account that Lapse acts as, an owner of the organisation
+package stage
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/lapse-access/lapse/example"
+	"github.com/lapse-access/lapse/github/githubtest"
+	"github.com/lapse-access/lapse/ledger"
+)
+
+// Names on the stage.
+const (
+	Org  = "acme"
+	Repo = "acme/access"
+	Bot  = "lapse-bot"
+)
+
+// Stage is a GitHub with an access repository, and the key that Lapse signs with there.
+type Stage struct {
+	*githubtest.Server
+	Key   []byte // PEM
+	Vault string // file of the target named vault
+}
+
+// New sets the stage in dir and starts to listen on loopback. The target named vault is the file vault.json there. files are put
+// over those of the example; an empty text leaves one out.
+func New(dir string, now func() time.Time, log io.Writer, files map[string]string) (*Stage, error) {
+	srv, err := githubtest.New(githubtest.Options{Dir: dir, Now: now, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s := &Stage{Server: srv, Vault: filepath.Join(dir, "vault.json")}
+	s.people()
+	if err := s.repository(files); err != nil {
+		return nil, err
+	}
+	return s, srv.Start()
+}
+
+// people are those of example/people.yaml, with the ids given there, and mallory.
+func (s *Stage) people() {
+	ids := map[string]int64{"alice": 583231, "bob": 583232, "carol": 583233, "dan": 583234, "mallory": 583299, Bot: 583200}
+	for login, id := range ids {
+		s.AddUser(login, githubtest.User{ID: id})
+	}
+	s.AddOrg(Org, Bot+":admin", "alice", "bob", "carol", "dan", "mallory")
+	s.AddTeam(Org, "engineering", "", "alice", "bob", "mallory")
+	s.AddTeam(Org, "data-platform", "", "carol")
+	s.AddTeam(Org, "prod-oncall", "")
+}
+
+func (s *Stage) repository(over map[string]string) error {
+	files, err := example.Files()
+	if err != nil {
+		return err
+	}
+	key, pem, err := ledger.GenerateKey()
+	if err != nil {
+		return fmt.Errorf("make a signing key: %w", err)
+	}
+	s.Key = pem
+	files[ledger.TrustDir+"/lapse.pub"] = string(key.PublicPEM())
+	files["lapse.yaml"] = strings.Replace(files["lapse.yaml"], exampleVault, s.Vault, 1)
+	for path, text := range over {
+		if files[path] = text; text == "" {
+			delete(files, path)
+		}
+	}
+	if err := s.AddRepo(Repo, githubtest.RepoOptions{Files: files}); err != nil {
+		return err
+	}
+	for login, permission := range map[string]string{"alice": "push", "bob": "push", "carol": "push", "dan": "push", "mallory": "admin"} {
+		s.AddCollaborator(Repo, login, permission)
+	}
+	return nil
+}
+
+// exampleVault is where example/lapse.yaml keeps the vault.
+const exampleVault = "/var/lib/lapse/vault.json"
+
+// Environment is what the command is to find in its environment.
+func (s *Stage) Environment(cache string) map[string]string {
+	return map[string]string{
+		"GITHUB_REPOSITORY": Repo,
+		"GITHUB_API_URL":    s.APIURL(),
+		"GITHUB_SERVER_URL": s.URL(),
+		"LAPSE_TOKEN":       s.Token(Bot),
+		"LAPSE_SIGNING_KEY": string(s.Key),
+		"XDG_CACHE_HOME":    cache,
+	}
+}

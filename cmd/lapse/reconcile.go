@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
+	"github.com/lapse-access/lapse/github"
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/reconciler"
+)
+
+// reconcileOptions are the flags of lapse reconcile.
+type reconcileOptions struct {
+	connection
+	init             bool
+	dryRun           bool
+	json             bool
+	allowRevocations int
+}
+
+func newReconcile(env *environment) *cobra.Command {
+	o := &reconcileOptions{}
+	c := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Give what was approved, take what is over, prove both",
+		Long: `Reconcile reads the main branch and the ledger, judges what reached main since the last run, compares what live grants
+give with what the targets show, revokes, gives, reads back, writes receipts and commits the removal of grants that are over.
+
+The key that signs receipts and commits is in the variable that lapse.yaml names (signing.key).`,
+		Example: `  lapse reconcile --repository acme/access --init    # once, to begin the ledger
+  lapse reconcile --repository acme/access
+  lapse reconcile --repository acme/access --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runReconcile(c.Context(), env, *o) },
+	}
+	o.flags(c.Flags())
+	c.Flags().BoolVar(&o.init, "init", false, "begin the ledger: accept the configuration at the tip of main as it is now")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop; nothing is able to write")
+	c.Flags().BoolVar(&o.json, "json", false, "print the plan or the report as JSON")
+	c.Flags().IntVar(&o.allowRevocations, "allow-revocations", 0, "let this run take up to `n` holdings for other reasons than their end")
+	return c
+}
+
+func runReconcile(ctx context.Context, env *environment, o reconcileOptions) error {
+	conn, err := o.open(ctx, env)
+	if err != nil {
+		return err
+	}
+	opts := reconciler.Options{Now: env.now().UTC(), Init: o.init, AllowRevocations: o.allowRevocations}
+	if o.dryRun {
+		return dryRun(ctx, env, conn, o, opts)
+	}
+	r, err := newReconciler(ctx, env, conn)
+	if err != nil {
+		return err
+	}
+	rep, err := r.Run(ctx, opts)
+	if rep != nil && rep.Main != "" {
+		if showErr := showReport(env, o, rep); showErr != nil {
+			err = errors.Join(err, showErr)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return reportError(rep)
+}
+
+// reportError turns a report into the exit code: what could not be done weighs more than what was refused.
+func reportError(rep *reconciler.Report) error {
+	switch {
+	case rep.Failed():
+		return errFailed
+	case rep.Finding():
+		return errRefused
+	}
+	return nil
+}
+
+// newReconciler wires everything that can write.
+func newReconciler(ctx context.Context, env *environment, conn *connected) (*reconciler.Reconciler, error) {
+	key, err := signingKey(ctx, env, conn)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := gitrepo.SSHSigner(key.CryptoSigner())
+	if err != nil {
+		return nil, err
+	}
+	own, err := ledger.VerifierOf(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	open := opener(env, conn.forge)
+	observer := conn.observer(ledger.Verifiers{own}, func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
+		return open(ctx, c)
+	})
+	return &reconciler.Reconciler{
+		Observer: observer, Write: conn.git, Key: key, Signer: signer,
+		Pulls: pulls{conn.forge, conn.repo}, Author: gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com"},
+		Clock: env.now,
+	}, nil
+}
+
+// signingKey loads the key from the variable that lapse.yaml on main names.
+func signingKey(ctx context.Context, env *environment, conn *connected) (*ledger.Key, error) {
+	name := "${LAPSE_SIGNING_KEY}"
+	main, err := conn.gatherer.FetchMain(ctx, conn.branch)
+	if err == nil {
+		snap, err := conn.gatherer.Snapshot(main)
+		if err == nil && snap.Configuration.Usable && snap.Configuration.Config.SigningKey != "" {
+			name = snap.Configuration.Config.SigningKey
+		}
+	}
+	text, err := env.expand(name)
+	if err != nil {
+		return nil, fmt.Errorf("the key that signs receipts: %w", err)
+	}
+	key, err := ledger.LoadKey([]byte(text), nil)
+	if err != nil {
+		return nil, fmt.Errorf("the key that signs receipts: %w", err)
+	}
+	return key, nil
+}
+
+// dryRun looks with what cannot write: no key, listers instead of targets, and an observer that has no way to push.
+func dryRun(ctx context.Context, env *environment, conn *connected, o reconcileOptions, opts reconciler.Options) error {
+	main, err := conn.gatherer.FetchMain(ctx, conn.branch)
+	if err != nil {
+		return err
+	}
+	trust, err := conn.gatherer.TrustAt(main.String())
+	if err != nil {
+		return err
+	}
+	open := opener(env, conn.forge)
+	observer := conn.observer(trust, func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
+		t, err := open(ctx, c)
+		return struct{ reconciler.Lister }{t}, err
+	})
+	out, err := observer.Look(ctx, opts)
+	if err != nil {
+		return err
+	}
+	rep := out.Report()
+	if o.json {
+		err = printJSON(env.out, rep)
+	} else {
+		err = render.PlanText(env.out, renderPlan(rep), terminalOptions(env, opts.Now))
+	}
+	if err != nil {
+		return err
+	}
+	return reportError(rep)
+}
+
+func terminalOptions(env *environment, now time.Time) render.TerminalOptions {
+	return render.TerminalOptions{Options: render.Options{Now: now}, Color: env.terminal && env.getenv("NO_COLOR") == ""}
+}
+
+func showReport(env *environment, o reconcileOptions, rep *reconciler.Report) error {
+	rep = scrubReport(env, rep)
+	r := renderReport(rep)
+	if env.inActions() {
+		if err := render.WorkflowCommands(env.err, render.ReportAnnotations(r)); err != nil {
+			return err
+		}
+		if err := appendTo(env.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error {
+			_, err := io.WriteString(w, render.ReportSummary(r))
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return printJSON(env.out, rep)
+	}
+	return render.ReportText(env.out, r, terminalOptions(env, rep.Now))
+}
+
+// scrubReport takes secrets out of every text of a report: targets write some of them.
+func scrubReport(env *environment, rep *reconciler.Report) *reconciler.Report {
+	b, err := json.Marshal(rep)
+	if err != nil {
+		return rep
+	}
+	var clean reconciler.Report
+	if json.Unmarshal([]byte(env.scrub(string(b))), &clean) != nil {
+		return rep
+	}
+	return &clean
+}
+
+// pulls opens the removal pull request.
+type pulls struct {
+	forge *github.Client
+	repo  github.Repo
+}
+
+func (p pulls) EnsurePull(ctx context.Context, head, base, title, body string) (int, error) {
+	n, open, err := p.forge.FindPull(ctx, p.repo, head, base)
+	if err != nil || open {
+		return n, err
+	}
+	return p.forge.OpenPull(ctx, p.repo, head, base, title, body)
+}
+
+func renderPlan(rep *reconciler.Report) render.Plan {
+	p := render.Plan{Now: rep.Now, Next: rep.Next}
+	for _, s := range rep.Plan.Steps {
+		p.Lines = append(p.Lines, stepLine(s))
+	}
+	for _, c := range rep.Plan.Confirm {
+		if c.Kind == ledger.Kept {
+			p.Kept = append(p.Kept, holdingLine("keep", c.Holding, c.Grants))
+		}
+	}
+	return p
+}
+
+func renderReport(rep *reconciler.Report) render.Report {
+	r := render.Report{Now: rep.Now, Removal: rep.RemovalCommit, Next: rep.Next}
+	for _, o := range rep.Taken {
+		l := holdingLine("take", o.Holding, o.Grants)
+		l.Name, l.Why, l.Overrun = o.Name, string(o.Cause), o.Overrun
+		r.Done = append(r.Done, l)
+	}
+	for _, o := range rep.Given {
+		l := holdingLine("give", o.Holding, o.Grants)
+		l.Name, l.Why, l.Until = o.Name, string(o.Cause), o.Until
+		r.Done = append(r.Done, l)
+	}
+	for _, f := range rep.Undone {
+		r.Failed = append(r.Failed, render.Failure{PlanLine: stepLine(f.Step), Error: f.Error})
+	}
+	for _, j := range rep.Judged {
+		r.Refused = append(r.Refused, refusals(j)...)
+	}
+	for _, c := range rep.Plan.Confirm {
+		if c.Kind == ledger.Kept {
+			r.Kept = append(r.Kept, holdingLine("keep", c.Holding, c.Grants))
+		}
+	}
+	for _, b := range rep.Plan.Blocked {
+		r.Notes = append(r.Notes, fmt.Sprintf("not done: %s %s for %s: %s", b.Action, b.Entitlement.Key(), b.Account, b.Why))
+	}
+	for _, n := range rep.Notes {
+		r.Notes = append(r.Notes, grants.PathOf(n.Grant)+": "+n.Text)
+	}
+	for _, e := range rep.Ended {
+		if e.Expired {
+			continue // what it gave stands among what was taken
+		}
+		r.Notes = append(r.Notes, grants.PathOf(e.Grant)+" is over: "+e.Reason)
+	}
+	r.Notes = append(append(append(r.Notes, rep.Frozen...), rep.Findings...), rep.Failures...)
+	return r
+}
+
+func refusals(j reconciler.Judged) []render.Refusal {
+	if j.Verdict.Outcome == checks.OutcomeApproved {
+		return nil
+	}
+	var out []render.Refusal
+	for _, g := range j.Verdict.Grants {
+		if g.Kind != grants.End {
+			out = append(out, render.Refusal{Grant: g.ID, Commit: j.Commit, Reasons: reconciler.Reasons(j.Verdict)})
+		}
+	}
+	return out
+}
+
+func stepLine(s reconciler.Step) render.PlanLine {
+	l := holdingLine(string(s.Action), s.Holding(), s.Grants)
+	l.Name, l.Why, l.Until = s.Name, string(s.Cause), s.Until
+	return l
+}
+
+func holdingLine(action string, h ledger.Holding, ids []string) render.PlanLine {
+	return render.PlanLine{
+		Action: action, Target: h.Entitlement.Target, Entitlement: render.Entitlement(h.Entitlement), Account: h.Account, Grants: ids,
+	}
+}

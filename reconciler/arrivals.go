@@ -1,0 +1,235 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/requests"
+)
+
+// Judged is an arrival with the verdict on it.
+type Judged struct {
+	Commit  string         `json:"commit"`
+	Pull    int            `json:"pull,omitempty"`
+	Verdict checks.Verdict `json:"verdict"`
+}
+
+// lookAtArrivals judges what reached main since the last run, oldest first. An arrival that cannot be judged now (the forge does not
+// answer) stays to be judged by a later run and does not stop the others; until then it gives nothing.
+func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
+	if len(out.Frozen) > 0 {
+		return nil
+	}
+	seen := out.state.Main
+	if seen == "" {
+		return nil // the ledger begins here; what was merged before it gives nothing
+	}
+	arrivals, err := r.Requests.Arrivals(ctx, gitrepo.NewHash(seen), out.Main)
+	if errors.Is(err, requests.ErrRewritten) {
+		out.freeze("%v", err)
+		return nil
+	}
+	if err != nil {
+		out.freeze("read what reached main: %v", err)
+		out.fail("read what reached main: %v", err)
+		return nil
+	}
+	done := judgedCommits(out.Book.Receipts())
+	for i, a := range arrivals {
+		if done[a.Tip.String()] {
+			continue
+		}
+		if err := r.judge(ctx, out, a, arrivals[i+1:]); err != nil {
+			out.fail("judge commit %.12s: %v; it gives nothing until it can be judged", a.Tip, err)
+			out.unjudged(a)
+		}
+	}
+	return nil
+}
+
+// judgedCommits are those with a receipt already: an earlier run got so far past one that could not be judged.
+func judgedCommits(rs []ledger.Receipt) map[string]bool {
+	done := map[string]bool{}
+	for _, r := range rs {
+		if r.Commit != "" {
+			done[r.Commit] = true
+		}
+	}
+	return done
+}
+
+// unjudged keeps main's last walked commit before the first arrival that could not be judged.
+func (o *Outlook) unjudged(a requests.Arrival) {
+	if o.stuckAt == "" {
+		o.stuckAt = a.Base.String()
+	}
+}
+
+func (r *Observer) judge(ctx context.Context, out *Outlook, a requests.Arrival, later []requests.Arrival) error {
+	if err := r.endDeleted(out, a, later); err != nil {
+		return err
+	}
+	if !a.Grants() && !a.Configuration() {
+		return nil
+	}
+	snap, err := r.Requests.Snapshot(a.Base)
+	if err != nil {
+		return err
+	}
+	facts, _, err := r.Requests.Merged(ctx, a, out.liveOf, out.unfit(snap))
+	if err != nil {
+		return err
+	}
+	v, err := r.Requests.Judge(ctx, &facts, snap)
+	if err != nil {
+		return err
+	}
+	judgement, err := requests.Judgement(a.Base.String(), facts, v)
+	if err != nil {
+		return err
+	}
+	out.Arrivals = append(out.Arrivals, Judged{Commit: a.Tip.String(), Pull: v.Pull, Verdict: v})
+	rec := ledger.Receipt{Commit: a.Tip.String(), Judgement: judgement}
+	if a.Configuration() {
+		if err := r.decideConfiguration(out, a, v, rec); err != nil {
+			return err
+		}
+	}
+	return decideGrants(out, facts, v, rec, later)
+}
+
+// unfit says why no request can be approved on this base: an admin may have pushed a configuration that nobody approved.
+func (o *Outlook) unfit(base *requests.Snapshot) []checks.Reason {
+	if base.Digest == o.state.Configuration.Digest {
+		return nil
+	}
+	return []checks.Reason{{
+		Text: fmt.Sprintf("the configuration on main before this (%.12s) is not the one that was approved (%.12s)", base.Commit, o.state.Configuration.Commit),
+		Hint: "revert it to the approved configuration, then ask for the change by pull request",
+	}}
+}
+
+// endDeleted ends the grants whose files the arrival removed, which needs nobody's approval.
+func (r *Observer) endDeleted(out *Outlook, a requests.Arrival, later []requests.Arrival) error {
+	for _, c := range a.Change {
+		id, ok := grants.IDOf(c.Path)
+		if !ok || c.After != nil || touched(later, c.Path) {
+			continue
+		}
+		if g, live := out.state.Grants[id]; live {
+			if err := out.end(g, a.Tip.String(), "the file was deleted by commit "+a.Tip.String()[:12]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// touched says whether a later arrival changes the path: then it, and not this one, has the last word.
+func touched(later []requests.Arrival, path string) bool {
+	for _, a := range later {
+		for _, c := range a.Change {
+			if c.Path == path {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, v checks.Verdict, rec ledger.Receipt) error {
+	after, err := r.Requests.Snapshot(a.Tip)
+	if err != nil {
+		return err
+	}
+	if after.Digest == out.state.Configuration.Digest {
+		return nil // back to what was approved
+	}
+	rec.Configuration = &ledger.Configuration{Commit: a.Tip.String(), Digest: after.Digest}
+	if rec.Kind = ledger.Approved; v.Outcome != checks.OutcomeApproved {
+		rec.Kind, rec.Reasons = ledger.Refused, Reasons(v)
+		out.Findings = append(out.Findings, fmt.Sprintf("commit %.12s changed the configuration without approval: %s", a.Tip, first(rec.Reasons)))
+	}
+	return out.decide(rec)
+}
+
+// decideGrants approves or refuses each added or changed grant. The verdict is on the request as a whole.
+func decideGrants(out *Outlook, f checks.Facts, v checks.Verdict, rec ledger.Receipt, later []requests.Arrival) error {
+	for _, c := range f.Request.Changes {
+		if c.Kind == grants.End {
+			continue
+		}
+		gv := verdictOn(v, c.ID)
+		rec := rec
+		rec.Grant = receiptGrant(f, c, gv)
+		rec.Kind = ledger.Approved
+		switch {
+		case v.Outcome != checks.OutcomeApproved:
+			rec.Kind, rec.Reasons = ledger.Refused, Reasons(v)
+			out.Findings = append(out.Findings, fmt.Sprintf("%s at commit %.12s is refused: %s", grants.PathOf(c.ID), rec.Commit, first(rec.Reasons)))
+		case touched(later, grants.PathOf(c.ID)):
+			continue // a later arrival has the last word on this grant
+		}
+		if err := out.decide(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func verdictOn(v checks.Verdict, id string) checks.GrantVerdict {
+	for _, g := range v.Grants {
+		if g.ID == id {
+			return g
+		}
+	}
+	return checks.GrantVerdict{ID: id}
+}
+
+func receiptGrant(f checks.Facts, c grants.Change, gv checks.GrantVerdict) *ledger.Grant {
+	g := &ledger.Grant{ID: c.ID, Change: c.Kind}
+	if c.After == nil {
+		return g
+	}
+	g.Digest, g.User, g.Role = c.After.Digest, c.After.User, c.After.Role
+	g.Reason, g.Ticket = c.After.Reason, c.After.Ticket
+	g.UserID, g.Interval, g.Entitlements = gv.UserID, gv.Interval, gv.Entitlements
+	g.Exclusive = f.Configuration.Roles[c.After.Role].Exclusive
+	if f.Pull != nil {
+		g.Pull, g.Author, g.Labels = f.Pull.Number, f.Pull.Author.Login, f.Pull.Labels
+	}
+	return g
+}
+
+// Reasons are why a verdict is not an approval, in words.
+func Reasons(v checks.Verdict) []string {
+	var out []string
+	for _, d := range v.Denials {
+		s := d.Text
+		if d.File != "" {
+			s = d.Pos.String() + ": " + s
+		}
+		out = append(out, s)
+	}
+	for _, n := range v.Needs {
+		if !n.Satisfied() {
+			out = append(out, fmt.Sprintf("%s: %d of %d approvals from %v", n.Why, len(n.Have), n.Count, n.From))
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, "the verdict is "+string(v.Outcome))
+	}
+	return out
+}
+
+func first(s []string) string {
+	if len(s) == 1 {
+		return s[0]
+	}
+	return fmt.Sprintf("%s (and %d more)", s[0], len(s)-1)
+}

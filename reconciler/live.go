@@ -1,0 +1,155 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/policies"
+	"github.com/lapse-access/lapse/requests"
+)
+
+// Ending is a grant that is over, and why.
+type Ending struct {
+	Grant   string `json:"grant"`
+	Reason  string `json:"reason"`
+	Expired bool   `json:"expired,omitempty"` // at its end, not before
+}
+
+// end writes that a grant is over. Its holdings stay on the ledger until a target, read back, no longer shows them.
+func (o *Outlook) end(g ledger.Grant, commit, why string) error {
+	o.Ended = append(o.Ended, Ending{Grant: g.ID, Reason: why, Expired: !o.Now.Before(g.Interval.End)})
+	return o.decide(ledger.Receipt{Kind: ledger.Ended, Commit: commit, Grant: &g, Reasons: []string{why}})
+}
+
+// lookAtLive ends the grants that are past their end, gone from main, or denied by a policy of package active.
+func (r *Observer) lookAtLive(ctx context.Context, out *Outlook) error {
+	tip, err := r.Requests.Snapshot(out.Main)
+	if err != nil {
+		// Unreadable trees on main: what was approved stands, to its own end, and nothing new is given.
+		out.freeze("read main: %v", err)
+		out.fail("read main: %v", err)
+		tip = out.approved
+	}
+	out.tip = tip
+	for _, id := range sortedKeys(out.state.Grants) {
+		g := out.state.Grants[id]
+		why, err := r.over(ctx, out, tip, g)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			if err := out.end(g, "", why); err != nil {
+				return err
+			}
+		}
+	}
+	return r.leftovers(out)
+}
+
+// over says why a grant is over; "" if it is not.
+func (r *Observer) over(ctx context.Context, out *Outlook, tip *requests.Snapshot, g ledger.Grant) (string, error) {
+	if !out.Now.Before(g.Interval.End) {
+		return "it ended at " + g.Interval.End.Format(time.RFC3339), nil
+	}
+	_, err := fs.Stat(tip.Files, grants.PathOf(g.ID))
+	if errors.Is(err, fs.ErrNotExist) && tip.Commit == out.Main {
+		return "its file is no longer on main", nil
+	}
+	if !g.Interval.Contains(out.Now) {
+		return "", nil
+	}
+	return r.deniedWhileLive(ctx, out, g), nil
+}
+
+// deniedWhileLive asks package active, by the approved policies. One that cannot be evaluated ends nobody: it stops what is new.
+func (r *Observer) deniedWhileLive(ctx context.Context, out *Outlook, g ledger.Grant) string {
+	in := checks.LiveInput(out.approved.Configuration, subject(g), others(out.liveOf(g.User), g.ID), out.Now)
+	a := out.approved.Policies.Active(ctx, in)
+	for _, b := range a.Broken {
+		out.broken(b)
+	}
+	if len(a.Denials) > 0 {
+		return denialText(a.Denials[0])
+	}
+	return ""
+}
+
+func (o *Outlook) broken(p grants.Problem) {
+	text := "package active: " + p.Error()
+	for _, f := range o.Frozen {
+		if f == text {
+			return
+		}
+	}
+	o.Frozen = append(o.Frozen, text)
+	o.Findings = append(o.Findings, text)
+}
+
+func denialText(m policies.Message) string {
+	return fmt.Sprintf("policy %s at %s: %s", m.Rule, m.At, m.Text)
+}
+
+func subject(g ledger.Grant) checks.LiveSubject {
+	return checks.LiveSubject{
+		ID: g.ID, User: g.User, UserID: g.UserID, Role: g.Role, Reason: g.Reason, Ticket: g.Ticket, Interval: g.Interval,
+		Pull: g.Pull, Author: g.Author, Labels: g.Labels, Change: g.Change, Entitlements: g.Entitlements,
+	}
+}
+
+func others(live []checks.LiveGrant, id string) []checks.LiveGrant {
+	var out []checks.LiveGrant
+	for _, l := range live {
+		if l.ID != id {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// leftovers finds the grant files on main that give nothing: those that ended are for the removal commit, those that were
+// never approved are findings for as long as they are there.
+func (r *Observer) leftovers(out *Outlook) error {
+	last := lastWord(out.Book.Receipts(), out.decided)
+	err := fs.WalkDir(out.tip.Files, "grants", func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		id, ok := grants.IDOf(path)
+		if err != nil || d.IsDir() || !ok {
+			return err
+		}
+		if _, live := out.state.Grants[id]; live {
+			return nil
+		}
+		switch last[id] {
+		case ledger.Ended:
+			out.removable = append(out.removable, id)
+		default:
+			out.Findings = append(out.Findings, path+" gives nothing: it was not approved; remove it, or ask for it by pull request")
+		}
+		return nil
+	})
+	if err != nil {
+		out.fail("read grants/ on main: %v", err)
+	}
+	return nil
+}
+
+// lastWord is the kind of the last receipt about each grant.
+func lastWord(lists ...[]ledger.Receipt) map[string]ledger.Kind {
+	last := map[string]ledger.Kind{}
+	for _, rs := range lists {
+		for _, r := range rs {
+			if r.Grant != nil {
+				last[r.Grant.ID] = r.Kind
+			}
+		}
+	}
+	return last
+}

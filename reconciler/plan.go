@@ -1,0 +1,253 @@
+package reconciler
+
+import (
+	"sort"
+	"time"
+
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
+)
+
+// Cause says why a step is taken.
+type Cause string
+
+// The causes. Every take but for an expiry counts against the limit of unexplained revocations.
+const (
+	CauseGranted   Cause = "granted"   // give: a live grant says so
+	CauseExtended  Cause = "extended"  // give: held already, with another end
+	CauseMissing   Cause = "missing"   // give: given before, and gone while due
+	CauseExpired   Cause = "expired"   // take: past its end
+	CauseEnded     Cause = "ended"     // take: ended before its time (deleted, denied, another account, a smaller role)
+	CauseExclusive Cause = "exclusive" // take: held without a live grant where a role is exclusive
+)
+
+// Step is one change of the plan, with why.
+type Step struct {
+	Change
+	Name   string    `json:"name,omitempty"`
+	Grants []string  `json:"grants,omitempty"`
+	Cause  Cause     `json:"cause"`
+	Due    time.Time `json:"due,omitzero"` // when taking: when it should have been gone
+}
+
+// Holding is what the step is about.
+func (s Step) Holding() ledger.Holding {
+	return ledger.Holding{Entitlement: s.Entitlement, Account: s.Account}
+}
+
+// Blocked is a step that the plan would hold, and why it does not.
+type Blocked struct {
+	Step
+	Why string `json:"why"`
+}
+
+// Plan is what one run does. It is data: sorted, comparable, printable.
+type Plan struct {
+	Steps   []Step    `json:"steps"`             // takes first, then gives, each sorted by holding
+	Confirm []Confirm `json:"confirm,omitempty"` // receipts that are due without touching a target
+	Blocked []Blocked `json:"blocked,omitempty"`
+}
+
+// Confirm is a fact that the targets show and the ledger does not say yet.
+type Confirm struct {
+	Kind    ledger.Kind    `json:"kind"` // taken or kept
+	Holding ledger.Holding `json:"holding"`
+	Grants  []string       `json:"grants,omitempty"`
+	Until   time.Time      `json:"until,omitzero"`
+	Due     time.Time      `json:"due,omitzero"`
+}
+
+// Situation is everything a plan is made from.
+type Situation struct {
+	Now       time.Time
+	Frozen    string // why nothing is given in this run; "" if giving is allowed
+	Wanted    []Wanted
+	Known     map[string]ledger.HoldingState // by holding key
+	Listings  map[string]Listing             // by entitlement key
+	Exclusive map[string]bool                // entitlement keys that an exclusive role names
+	Limit     int                            // most takes that are no expiry
+}
+
+// Listing is what a target answered about one entitlement.
+type Listing struct {
+	Entitlement grants.Entitlement
+	Holdings    []Holding
+	Err         error
+}
+
+// find returns what the target shows of the account. Held through something else is not held in a way that Apply can take.
+func (l Listing) find(account string) (Holding, bool) {
+	for _, h := range l.Holdings {
+		if h.Account == account {
+			return h, true
+		}
+	}
+	return Holding{}, false
+}
+
+// MakePlan compares what is wanted with what the ledger says and what the targets show:
+//
+//	wanted | ledger says    | target shows | what happens
+//	yes    | nothing        | no           | give
+//	yes    | nothing        | yes          | kept: it was there before Lapse
+//	yes    | intended       | yes          | give again: the process that set out to may have been killed before or after
+//	yes    | intended, given| no           | give
+//	yes    | given          | yes          | nothing; give again if the end differs
+//	yes    | kept           | yes          | nothing
+//	yes    | kept           | no           | give
+//	no     | intended, given| yes          | take
+//	no     | intended, given| no           | confirm taken
+//	no     | kept, nothing  | yes          | nothing; take if an exclusive role names it
+//	any    | any            | no answer    | take what is to be taken all the same; give nothing
+//
+// Where giving is frozen, gives are blocked and takes are not.
+func MakePlan(s Situation) Plan {
+	var p Plan
+	wanted := map[string]bool{}
+	for _, w := range s.Wanted {
+		wanted[w.Holding.Key()] = true
+		p.want(s, w)
+	}
+	for _, key := range sortedKeys(s.Known) {
+		if !wanted[key] {
+			p.unwant(s, s.Known[key])
+		}
+	}
+	for _, key := range sortedKeys(s.Exclusive) {
+		p.exclude(s, s.Listings[key], wanted)
+	}
+	p.limit(s)
+	p.sort()
+	return p
+}
+
+func (p *Plan) want(s Situation, w Wanted) {
+	known, isKnown := s.Known[w.Holding.Key()]
+	l, listed := s.Listings[w.Holding.Entitlement.Key()]
+	step := Step{
+		Change: Change{Action: Give, Entitlement: w.Holding.Entitlement, Account: w.Holding.Account, Until: w.Until},
+		Name:   w.User, Grants: w.Grants, Cause: CauseGranted,
+	}
+	if !listed || l.Err != nil {
+		if !isKnown || known.Kind == ledger.Intended {
+			p.block(step, "what the target holds is not known: "+errorText(l.Err))
+		}
+		return
+	}
+	_, held := l.find(w.Holding.Account)
+	switch {
+	case held && !isKnown:
+		p.Confirm = append(p.Confirm, Confirm{Kind: ledger.Kept, Holding: w.Holding, Grants: w.Grants, Until: w.Until})
+		return
+	case held && known.Kind == ledger.Kept:
+		return
+	case held && known.Kind == ledger.Given && known.Action == "" && known.Until.Equal(w.Until):
+		return
+	case held:
+		step.Cause = CauseExtended
+	case isKnown && known.Kind == ledger.Given:
+		step.Cause = CauseMissing
+	}
+	if s.Frozen != "" {
+		p.block(step, s.Frozen)
+		return
+	}
+	p.Steps = append(p.Steps, step)
+}
+
+func (p *Plan) unwant(s Situation, known ledger.HoldingState) {
+	if known.Kind == ledger.Kept {
+		return
+	}
+	step := Step{
+		Change: Change{Action: Take, Entitlement: known.Entitlement, Account: known.Account},
+		Grants: known.Grants, Cause: CauseEnded, Due: s.Now,
+	}
+	if !known.Until.IsZero() && !s.Now.Before(known.Until) {
+		step.Cause, step.Due = CauseExpired, known.Until
+	}
+	l, listed := s.Listings[known.Entitlement.Key()]
+	if listed && l.Err == nil {
+		h, held := l.find(known.Account)
+		if !held || h.Via != "" && known.Action == string(Take) {
+			p.Confirm = append(p.Confirm, Confirm{Kind: ledger.Taken, Holding: known.Holding, Grants: known.Grants, Due: step.Due})
+			return
+		}
+		step.Name = h.Name
+	}
+	p.Steps = append(p.Steps, step)
+}
+
+// exclude takes what is held without a live grant where an exclusive role names the entitlement.
+func (p *Plan) exclude(s Situation, l Listing, wanted map[string]bool) {
+	for _, h := range l.Holdings {
+		holding := ledger.Holding{Entitlement: l.Entitlement, Account: h.Account}
+		known, isKnown := s.Known[holding.Key()]
+		if wanted[holding.Key()] || h.Via != "" || isKnown && known.Kind != ledger.Kept {
+			continue
+		}
+		p.Steps = append(p.Steps, Step{
+			Change: Change{Action: Take, Entitlement: l.Entitlement, Account: h.Account},
+			Name:   h.Name, Cause: CauseExclusive, Due: s.Now,
+		})
+	}
+}
+
+// limit holds back takes that are no expiry where there are more of them than a mistake may take. Those past their end go on.
+func (p *Plan) limit(s Situation) {
+	unexplained := 0
+	for _, st := range p.Steps {
+		if st.Action == Take && st.Cause != CauseExpired {
+			unexplained++
+		}
+	}
+	if unexplained <= s.Limit {
+		return
+	}
+	var steps []Step
+	for _, st := range p.Steps {
+		if st.Action == Take && st.Cause != CauseExpired {
+			p.block(st, "more revocations at once than limits.unexplained_revocations allows; if they are meant, run with --allow-revocations")
+			continue
+		}
+		steps = append(steps, st)
+	}
+	p.Steps = steps
+}
+
+func (p *Plan) block(s Step, why string) { p.Blocked = append(p.Blocked, Blocked{Step: s, Why: why}) }
+
+func (p *Plan) sort() {
+	less := func(a, b Step) bool {
+		if a.Action != b.Action {
+			return a.Action == Take
+		}
+		return a.Holding().Key() < b.Holding().Key()
+	}
+	sort.Slice(p.Steps, func(i, j int) bool { return less(p.Steps[i], p.Steps[j]) })
+	sort.Slice(p.Blocked, func(i, j int) bool { return less(p.Blocked[i].Step, p.Blocked[j].Step) })
+	sort.Slice(p.Confirm, func(i, j int) bool { return p.Confirm[i].Holding.Key() < p.Confirm[j].Holding.Key() })
+}
+
+// Takes and Gives are the steps of one action, in order.
+func (p Plan) Takes() []Step { return p.of(Take) }
+
+// Gives are the steps that give.
+func (p Plan) Gives() []Step { return p.of(Give) }
+
+func (p Plan) of(a Action) []Step {
+	var out []Step
+	for _, s := range p.Steps {
+		if s.Action == a {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return "it was not asked"
+	}
+	return err.Error()
+}

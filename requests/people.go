@@ -1,0 +1,128 @@
+package requests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/grants"
+)
+
+// people gathers who the people of the request are: the accounts it names, the teams its roles name, and what lives already.
+func (g *Gatherer) people(ctx context.Context, f *checks.Facts, live LiveOf) error {
+	f.Accounts = map[string]checks.Account{}
+	f.Live = map[string][]checks.LiveGrant{}
+	f.Teams = map[grants.Party]checks.Team{}
+	for _, c := range f.Request.Changes {
+		if c.After == nil {
+			continue
+		}
+		if err := g.addAccount(ctx, f, c.After.User); err != nil {
+			return err
+		}
+		f.Live[c.After.User] = otherThan(c.ID, live(c.After.User))
+		if role, ok := f.Configuration.Roles[c.After.Role]; ok {
+			if err := g.addTeams(ctx, f, parties(role)); err != nil {
+				return err
+			}
+		}
+	}
+	if len(f.Request.Configuration) > 0 {
+		return g.addTeams(ctx, f, from(f.Configuration.Config.Configuration))
+	}
+	return nil
+}
+
+func otherThan(id string, live []checks.LiveGrant) []checks.LiveGrant {
+	var out []checks.LiveGrant
+	for _, l := range live {
+		if l.ID != id {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (g *Gatherer) addAccount(ctx context.Context, f *checks.Facts, login string) error {
+	a, ok := g.accounts[login]
+	if !ok {
+		found, exists, err := g.Forge.User(ctx, login)
+		if err != nil {
+			return fmt.Errorf("look up account %s: %w", login, err)
+		}
+		if exists {
+			acc := account(found)
+			a = &acc
+		}
+		if g.accounts == nil {
+			g.accounts = map[string]*checks.Account{}
+		}
+		g.accounts[login] = a
+	}
+	if a != nil {
+		f.Accounts[login] = *a
+	}
+	return nil
+}
+
+// addTeams looks up the teams among the parties. One that cannot be looked up is an error: whoever may approve is then unknown.
+func (g *Gatherer) addTeams(ctx context.Context, f *checks.Facts, ps []grants.Party) error {
+	for _, p := range ps {
+		org, slug, isTeam := strings.Cut(strings.TrimPrefix(string(p), "@"), "/")
+		if !isTeam || !strings.HasPrefix(string(p), "@") {
+			continue
+		}
+		t, ok := g.teams[p]
+		if !ok {
+			members, err := g.Forge.TeamMembers(ctx, org, slug)
+			if err != nil {
+				return fmt.Errorf("look up team %s: %w", p, err)
+			}
+			for _, m := range members {
+				t.Members = append(t.Members, account(m))
+			}
+			if g.teams == nil {
+				g.teams = map[grants.Party]checks.Team{}
+			}
+			g.teams[p] = t
+		}
+		f.Teams[p] = t
+	}
+	return nil
+}
+
+func parties(r grants.Role) []grants.Party { return append(from(r.Approvals), r.Eligible...) }
+
+func from(lines []grants.ApprovalLine) []grants.Party {
+	var out []grants.Party
+	for _, l := range lines {
+		out = append(out, l.From...)
+	}
+	return out
+}
+
+// caseClash returns the path on main, if any, that differs from the id's by case alone, in any of its segments.
+func (g *Gatherer) caseClash(snap *Snapshot, id string) (string, error) {
+	dir := "grants"
+	segments := strings.Split(id+".yaml", "/")
+	for _, seg := range segments {
+		entries, err := fs.ReadDir(snap.Files, dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		for _, e := range entries {
+			if e.Name() != seg && strings.EqualFold(e.Name(), seg) {
+				return path.Join(dir, e.Name()), nil
+			}
+		}
+		dir = path.Join(dir, seg)
+	}
+	return "", nil
+}

@@ -1,0 +1,158 @@
+package requests
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/policies"
+)
+
+// Snapshot is the configuration of the access repository at one commit of its main branch.
+type Snapshot struct {
+	Commit        gitrepo.Hash
+	Digest        string // of every configuration file, path and mode included
+	Configuration *grants.Configuration
+	Policies      *policies.Set
+	Files         fs.FS
+}
+
+// Snapshot reads the configuration at a commit. What is wrong with it is in its problems, not in the error.
+func (g *Gatherer) Snapshot(commit gitrepo.Hash) (*Snapshot, error) {
+	if s, ok := g.snapshots[commit]; ok {
+		return s, nil
+	}
+	files, err := g.Git.FS(commit)
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s: %w", commit, err)
+	}
+	digest, err := g.configurationDigest(commit, files)
+	if err != nil {
+		return nil, err
+	}
+	s := g.sameConfiguration(digest)
+	if s == nil {
+		s = &Snapshot{Digest: digest, Configuration: grants.LoadConfiguration(files, g.Types), Policies: policies.Load(files)}
+	}
+	s = &Snapshot{Commit: commit, Digest: digest, Configuration: s.Configuration, Policies: s.Policies, Files: files}
+	if g.snapshots == nil {
+		g.snapshots = map[gitrepo.Hash]*Snapshot{}
+	}
+	g.snapshots[commit] = s
+	return s, nil
+}
+
+// sameConfiguration saves compiling the same policies again for each of many commits that share them.
+func (g *Gatherer) sameConfiguration(digest string) *Snapshot {
+	for _, s := range g.snapshots {
+		if s.Digest == digest {
+			return s
+		}
+	}
+	return nil
+}
+
+// configurationDigest is the identity of the configuration at a commit: "sha256:<hex>" over path, mode and content of each
+// configuration file in order. Equal files in different commits have equal digests.
+func (g *Gatherer) configurationDigest(commit gitrepo.Hash, files fs.FS) (string, error) {
+	h := sha256.New()
+	for _, root := range configurationRoots {
+		err := fs.WalkDir(files, root, func(path string, d fs.DirEntry, err error) error {
+			if path == root && errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil || d.IsDir() || !grants.IsConfiguration(path) {
+				return err
+			}
+			content, err := g.contentDigest(commit, files, path, d)
+			fmt.Fprintf(h, "%q %v %s\n", path, d.Type(), content)
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("read the configuration at %s: %w", commit, err)
+		}
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// contentDigest identifies what is at a path; of links and submodules, which are never followed, by what git calls them.
+func (g *Gatherer) contentDigest(commit gitrepo.Hash, files fs.FS, path string, d fs.DirEntry) (string, error) {
+	if d.Type().IsRegular() {
+		b, err := fs.ReadFile(files, path)
+		return grants.Digest(b), err
+	}
+	e, err := g.Git.Entry(commit, path)
+	if err != nil || e == nil {
+		return "", err
+	}
+	return e.Hash.String(), nil
+}
+
+// configurationRoots are the top-level entries under which configuration lives, in the order in which they are digested.
+var configurationRoots = []string{".github", ".lapse", "lapse.yaml", "people.yaml", "policies", "roles"}
+
+// guards says which entitlements give a hold on Lapse itself: the access repository, and the teams that approve.
+func (s *Snapshot) guards(repository string) func(grants.Entitlement) bool {
+	approving := map[grants.Party]bool{}
+	note := func(lines []grants.ApprovalLine) {
+		for _, l := range lines {
+			for _, p := range l.From {
+				approving[p] = true
+			}
+		}
+	}
+	note(s.Configuration.Config.Configuration)
+	for _, r := range s.Configuration.Roles {
+		note(r.Approvals)
+	}
+	return func(e grants.Entitlement) bool {
+		t := s.Configuration.Config.Targets[e.Target]
+		if t.Type != "github" {
+			return false
+		}
+		org := t.Settings["org"]
+		return approving[grants.Party("@"+org+"/"+e.Values["team"])] || org+"/"+e.Values["repository"] == repository
+	}
+}
+
+// Problems is everything wrong with the configuration and its policies.
+func (s *Snapshot) Problems() []grants.Problem {
+	return append(append([]grants.Problem{}, s.Configuration.Problems...), s.Policies.Problems()...)
+}
+
+// proposedConfiguration reads the configuration that a request would bring, as data. What would be wrong with it, and is not wrong
+// already, is a reason against approval: the next request would be judged by it.
+func (g *Gatherer) proposedConfiguration(f *checks.Facts, base *Snapshot, proposed gitrepo.Hash, change []gitrepo.Change) error {
+	if !changesConfiguration(change) {
+		return nil
+	}
+	snap, err := g.Snapshot(proposed)
+	if err != nil {
+		return err
+	}
+	old := map[string]bool{}
+	for _, p := range base.Problems() {
+		old[p.File+": "+p.Text] = true
+	}
+	for _, p := range snap.Problems() {
+		if old[p.File+": "+p.Text] {
+			continue
+		}
+		f.Unjudgeable = append(f.Unjudgeable, checks.Reason{Pos: p.Pos, Text: p.Text, Hint: p.Hint})
+	}
+	return nil
+}
+
+func changesConfiguration(change []gitrepo.Change) bool {
+	for _, c := range change {
+		if grants.IsConfiguration(c.Path) {
+			return true
+		}
+	}
+	return false
+}
