@@ -120,7 +120,7 @@ func openRemote(t testing.TB, remote Remote) *Repo {
 	return r
 }
 
-// openDir opens a bare repository that stock git made.
+// openBare opens a bare repository that stock git made.
 func openBare(t testing.TB, dir string) *Repo {
 	t.Helper()
 	r, err := Open(context.Background(), dir, Remote{URL: dir})

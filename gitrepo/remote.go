@@ -25,10 +25,15 @@ type Remote struct {
 	// git-upload-pack and git-receive-pack of an installed git.
 	URL string
 	// Username and Token are sent with every request over http; GitHub takes any username, x-access-token by custom.
-	Username, Token string
+	Username string
+	Token    string `json:"-"`
 	// RoundTripper makes the requests over http; nil for net/http's own, with its proxies from the environment.
 	RoundTripper http.RoundTripper `json:"-"`
 }
+
+// String and GoString leave the token out, however a Remote comes to be printed.
+func (r Remote) String() string   { return r.URL }
+func (r Remote) GoString() string { return fmt.Sprintf("gitrepo.Remote{URL: %q}", r.URL) }
 
 // Limits on one conversation with a remote.
 const (
@@ -88,7 +93,10 @@ func (r Remote) overHTTP() (transporter, error) {
 	}
 	through := r.RoundTripper
 	if through == nil {
-		own := http.DefaultTransport.(*http.Transport).Clone()
+		through = http.DefaultTransport
+	}
+	if shared, ok := through.(*http.Transport); ok && r.RoundTripper == nil {
+		own := shared.Clone()
 		own.ResponseHeaderTimeout = 2 * time.Minute
 		through = own
 	}

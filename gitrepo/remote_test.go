@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -341,14 +344,16 @@ func TestPushedHistoryIsWhole(t *testing.T) {
 	old := hashOf(t, stock(t, work, "rev-parse", "HEAD"))
 	stockCommit(t, work, map[string]string{"d": "", "a/x": "1"})
 	stock(t, work, "merge", "-q", "--no-ff", "-m", "merge", "side")
-	for range nearby + 10 {
-		stock(t, work, "commit", "-q", "--allow-empty", "-m", "more")
-	}
-	tip := stockCommit(t, work, map[string]string{"d": "1"}) // a blob that the remote has, in a commit that it has not
 	r := open(t, filepath.Join(work, ".git"))
 	if err := r.Fetch(t.Context(), "+refs/heads/*:refs/heads/*"); err != nil {
 		t.Fatal(err)
 	}
+	tip := hashOf(t, stock(t, work, "rev-parse", "HEAD"))
+	for range nearby + 10 {
+		tip = write(t, r, NewCommit{Parents: []Hash{tip}})
+	}
+	// A blob that the remote has, in a commit that it has not.
+	tip = write(t, r, NewCommit{Parents: []Hash{tip}, Changes: map[string][]byte{"d": []byte("1")}})
 	to, err := Remote{URL: bare}.transport()
 	if err != nil {
 		t.Fatal(err)
@@ -401,10 +406,25 @@ func TestA64TokenIsInNoErrorAndNotOnDisk(t *testing.T) {
 	})
 }
 
+func TestA64TokenIsNotPrintedWithTheRemote(t *testing.T) {
+	remote := Remote{URL: "https://acme.com/x.git", Username: "x", Token: token}
+	text, err := json.Marshal(remote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(text), fmt.Sprint(remote), fmt.Sprintf("%+v %#v %q", remote, &remote, []Remote{remote})} {
+		if strings.Contains(text, token) {
+			t.Error(text)
+		}
+	}
+}
+
 func TestRemoteThatWouldLeakOrRunSomethingIsRefused(t *testing.T) {
 	for _, remote := range []Remote{
 		{},
 		{URL: "https://alice:" + token + "@acme.com/x.git"},
+		{URL: "https://alice:hunter2@acme.com/x.git"},
+		{URL: "https://" + url.PathEscape(token) + "@acme.com/x.git"},
 		{URL: "http://acme.com/x.git", Token: token},
 		{URL: "ssh://git@acme.com/x.git"},
 		{URL: "git@acme.com:x.git"},
