@@ -51,7 +51,7 @@ func (x *exchange) activities(r *repo) ([]*activity, error) {
 	if length, known := activityPeriods[period]; known {
 		since = x.now().Add(-length)
 	} else if period != "" {
-		return nil, invalid("repos/repos#list-repository-activities", fieldError{Resource: "Activity", Code: "invalid", Field: "time_period"})
+		return nil, unprocessable("repos/repos#list-repository-activities", "time_period is not included in the list")
 	}
 	var list []*activity
 	for _, a := range r.activity {

@@ -59,12 +59,16 @@ func (s *Server) addActionsApp() {
 		permissions: map[string]string{"metadata": "read", "contents": "write", "checks": "write"}}
 }
 
-// AddApp makes an App with an RSA public key (PEM; PKIX or PKCS #1) and installs it on an account, for the repositories
+// AddApp makes an App with an RSA public key (PEM; PKIX or PKCS #1; "" for one that only InstallationToken serves) and installs it on an account, for the repositories
 // named or, if none, for all. It returns the installation's id. Its account is "<slug>[bot]".
 func (s *Server) AddApp(id int64, slug, on, publicKeyPEM string, permissions map[string]string, repos ...string) int64 {
-	key, err := parsePublicKey(publicKeyPEM)
-	if err != nil {
-		panic("githubtest: AddApp: " + err.Error())
+	var key *rsa.PublicKey
+	if publicKeyPEM != "" {
+		parsed, err := parsePublicKey(publicKeyPEM)
+		if err != nil {
+			panic("githubtest: AddApp: " + err.Error())
+		}
+		key = parsed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,16 +111,8 @@ func (s *Server) InstallationToken(appID int64) string {
 }
 
 func (s *Server) installationToken(in *installation, permissions map[string]string, repos map[int64]bool) *token {
-	if repos == nil {
-		repos = map[int64]bool{}
-		for _, r := range s.repos {
-			if r.owner == in.account {
-				repos[r.id] = true
-			}
-		}
-	}
 	secret := "ghs_" + digest("installation", s.newID())
-	t := &token{secret: secret, account: in.app.bot, app: in.app, permissions: permissions, repos: repos,
+	t := &token{secret: secret, account: in.app.bot, app: in.app, permissions: permissions, repos: repos, installed: in.account,
 		expires: s.now().Add(time.Hour), budget: fmt.Sprintf("installation/%d", in.id), limit: s.opt.Budget}
 	s.tokens[secret] = t
 	return t

@@ -48,6 +48,7 @@ type token struct {
 	app         *app
 	permissions map[string]string // nil: all that the account may
 	repos       map[int64]bool    // nil: all
+	installed   *account          // whose repositories an installation's token reaches
 	expires     time.Time         // zero: never
 	budget      string            // key of the budget that its requests count against
 	limit       int
@@ -205,6 +206,9 @@ func (s *Server) roleIn(c caller, r *repo) role {
 		return public
 	}
 	if c.app != nil {
+		if c.token.installed != nil && c.token.installed != r.owner {
+			return public
+		}
 		return max(public, s.installedRole(c, r))
 	}
 	return max(public, s.roleOf(c.account, r))

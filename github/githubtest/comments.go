@@ -78,9 +78,9 @@ func (x *exchange) commentFor(level string) (*comment, error) {
 	return nil, notFound("issues/comments#get-an-issue-comment")
 }
 
-// mayChange is for the author and for those who can write to the repository; an App's write permission is that too.
+// mayChange is for the author, for those who can write to the repository, and for any App that may write issues.
 func (x *exchange) mayChange(c *comment) error {
-	if c.author == x.who.account || x.roleIn(x.who, c.issue.repo) >= writeRole {
+	if c.author == x.who.account || x.who.app != nil || x.roleIn(x.who, c.issue.repo) >= writeRole {
 		return nil
 	}
 	return forbidden("Must have admin rights to Repository.", "issues/comments#update-an-issue-comment")

@@ -252,10 +252,10 @@ func (s *Server) refreshMerge(p *pull) error {
 	g := s.git(p.repo)
 	tree, conflict, err := g.mergeTree(base, p.head)
 	if err != nil {
-		return err
+		s.logf("githubtest: test merge of %s#%d: %v", p.repo.fullName(), p.number, err)
 	}
-	p.mergeKey, p.mergeable, p.unknown = key, !conflict, s.opt.MergeableAfter
-	if conflict {
+	p.mergeKey, p.mergeable, p.unknown = key, !conflict && err == nil, s.opt.MergeableAfter
+	if !p.mergeable { // malformed trees cannot be merged either
 		return nil
 	}
 	at := s.now()

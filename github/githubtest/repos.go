@@ -184,7 +184,7 @@ func (x *exchange) listInstallationRepos() (reply, error) {
 	}
 	var list []*repo
 	for _, r := range x.Server.repos {
-		if x.who.token.repos[r.id] {
+		if x.who.token.repos[r.id] || (x.who.token.repos == nil && x.who.token.installed == r.owner) {
 			list = append(list, r)
 		}
 	}
