@@ -173,7 +173,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f *Failure) int {
 	}
 	switch {
 	case f.Cut:
-		panic(http.ErrAbortHandler)
+		cut(w)
 	case latencyOnly:
 		kept.copyTo(w, kept.body.Len())
 		return kept.code()
@@ -186,6 +186,16 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f *Failure) int {
 		return kept.code()
 	}
 	return s.writeFault(w, f)
+}
+
+// cut closes the connection in the middle of the status line: a client that saw nothing at all might repeat the request
+// by itself on a new connection, as Go's does, and never tell.
+func cut(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_, _ = conn.Write([]byte("HTTP/1.1 ")) // the client is gone: nobody is left to tell
+		_ = conn.Close()
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func (s *Server) writeFault(w http.ResponseWriter, f *Failure) int {

@@ -171,6 +171,10 @@ func TestAFaultIsShownAsScriptedAndThenGone(t *testing.T) {
 	if got := s.Comments(access, n); len(got) != 1 || got[0].Body != "lost" {
 		t.Errorf("comments %+v, want the one whose answer was lost", got)
 	}
+	s.Fail(githubtest.Failure{Path: "/user", Cut: true})
+	if _, _, err := client(t, s, token).Users.Get(context.Background(), ""); err == nil {
+		t.Error("a cut connection was not noticed")
+	}
 	remove := s.Fail(githubtest.Failure{Path: "/user", Times: -1, Keep: 10})
 	if _, _, err := client(t, s, token).Users.Get(context.Background(), ""); err == nil {
 		t.Error("half an answer was taken for a whole one")
