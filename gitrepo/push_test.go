@@ -35,10 +35,10 @@ func TestPushIsCompareAndSwap(t *testing.T) {
 			{"moved from an old value", first, twin, ErrMoved},
 			{"forced", second, twin, ErrNotFastForward},
 			{"already there", second, second, nil},
-			{"deleted", second, Hash{}, cmpAny},
+			{"deleted", second, Hash{}, errAny},
 		} {
 			err := r.Push(ctx, ref, step.old, step.new)
-			if step.want == cmpAny && err != nil {
+			if step.want == errAny && err != nil {
 				continue
 			}
 			if !errors.Is(err, step.want) {
@@ -52,7 +52,7 @@ func TestPushIsCompareAndSwap(t *testing.T) {
 	})
 }
 
-var cmpAny = errors.New("any error")
+var errAny = errors.New("any error")
 
 func TestOfTwoPushesFromOneValueOneSucceeds(t *testing.T) {
 	overBoth(t, func(t *testing.T, bare, work string, remote Remote) {
