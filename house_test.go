@@ -32,7 +32,7 @@ var rooms = map[string][]string{
 	"targets/github":            {"github", "grants", "names", "reconciler"},
 	"targets/targettest":        {"grants", "reconciler"},
 	"cmd/lapse/internal/render": {"checks", "grants"},
-	"cmd/lapse/internal/demo":   {"checks", "cmd/lapse/internal/render", "example", "github/githubtest", "ledger"},
+	"cmd/lapse/internal/stage":  {"example", "github/githubtest", "ledger"},
 	"example":                   {},
 	"cmd/lapse":                 {"*"},
 }

@@ -156,7 +156,7 @@ func (p *Plan) want(s Situation, w Wanted) {
 }
 
 func (p *Plan) unwant(s Situation, known ledger.HoldingState) {
-	if known.Kind == ledger.Kept {
+	if known.Kind == ledger.Kept && known.Action != string(Take) {
 		return
 	}
 	step := Step{
@@ -174,6 +174,9 @@ func (p *Plan) unwant(s Situation, known ledger.HoldingState) {
 			return
 		}
 		step.Name = h.Name
+	}
+	if known.Kind == ledger.Kept {
+		return // held without a grant, and set out to be taken for that: exclude decides again
 	}
 	p.Steps = append(p.Steps, step)
 }
