@@ -52,6 +52,10 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 		inner.RequestURI = ""
 		r = withPrefix(inner)
 	}
+	if r.URL.Path == "/api/graphql" { // where GitHub Enterprise Server has it
+		r = r.Clone(r.Context())
+		r.URL.Path = "/graphql"
+	}
 	s.api.ServeHTTP(w, r)
 }
 

@@ -6,6 +6,7 @@ import "maps"
 func routeTable() map[string]handler {
 	table := map[string]handler{
 		"GET /rate_limit": (*exchange).getRateLimit,
+		"POST /graphql":   (*exchange).graphQL,
 		"GET /meta":       (*exchange).getMeta,
 
 		"GET /user":                                          (*exchange).getAuthenticatedUser,
