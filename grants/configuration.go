@@ -46,6 +46,7 @@ type loading struct {
 	types      Types
 	c          *Configuration
 	usable     bool
+	noTargets  bool            // the targets of lapse.yaml could not be read at all
 	badTargets map[string]bool // targets that lapse.yaml has but that could not be read
 	badGroups  map[string]bool // the same of groups of people.yaml
 }
@@ -102,6 +103,7 @@ func (l *loading) readConfig() (configFile, *decoder) {
 
 // readTargets keeps the targets that are as their types say. One that is not is absent and spoils nothing else.
 func (l *loading) readTargets(w configFile, d *decoder) {
+	l.noTargets = w.Targets == nil
 	l.badTargets = map[string]bool{}
 	for path := range d.bad {
 		if name, ok := strings.CutPrefix(path, "targets."); ok {

@@ -74,8 +74,9 @@ func checkTimes(d *decoder, w grantFile) {
 	}
 }
 
-// atMost bounds the problems that are reported of one file.
+// atMost sorts and bounds the problems that are reported of one file.
 func atMost(problems []Problem) []Problem {
+	sortProblems(problems)
 	if len(problems) <= maxProblems {
 		return problems
 	}

@@ -105,6 +105,7 @@ func lintMarker(text string, begun *bool) (Problem, bool) {
 	trimmed := strings.TrimSpace(text)
 	switch {
 	case strings.HasPrefix(text, "%"):
+		*begun = true
 		return Problem{Pos: at, Text: "a YAML directive", Hint: "remove the line"}, false
 	case text == "---" && !*begun:
 	case strings.HasPrefix(text, "---"), strings.HasPrefix(text, "..."):

@@ -77,7 +77,7 @@ func (l *loading) accounts(d *decoder, login string, entry personEntry, bad map[
 func (l *loading) checkAccount(target, account string) *Problem {
 	t, ok := l.c.Config.Targets[target]
 	switch {
-	case l.badTargets[target], !l.usable && !ok:
+	case l.noTargets, l.badTargets[target]:
 		return accountProblem(names.Account(account)) // the target's own problems are reported where it is defined
 	case !ok:
 		return &Problem{Text: fmt.Sprintf("lapse.yaml has no target %q", target), Hint: meant(target, keys(l.c.Config.Targets))}

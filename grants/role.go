@@ -103,7 +103,7 @@ func (l *loading) checkEntitlement(d *decoder, path string, e Entitlement, entry
 	}
 	t, ok := l.c.Config.Targets[e.Target]
 	switch {
-	case l.badTargets[e.Target]:
+	case l.noTargets, l.badTargets[e.Target]:
 		d.problem(path+".target", "", "target %s could not be read, see the problems of lapse.yaml", show(e.Target))
 		return false
 	case !ok:

@@ -118,6 +118,10 @@ func readFile(fsys fs.FS, name string, most int) ([]byte, error) {
 }
 
 func unreadable(name string, err error) Problem {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the place is the problem's
+	}
 	return Problem{Pos: Pos{File: showPath(name)}, Text: "cannot be read: " + printable(err.Error())}
 }
 
