@@ -122,7 +122,7 @@ func (r *Observer) endDeleted(out *Outlook, a requests.Arrival, later []requests
 			continue
 		}
 		if g, live := out.state.Grants[id]; live {
-			if err := out.end(g, a.Tip.String(), "the file was deleted by commit "+a.Tip.String()[:12]); err != nil {
+			if err := out.end(g, "the file was deleted by commit "+a.Tip.String()[:12]); err != nil {
 				return err
 			}
 		}

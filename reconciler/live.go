@@ -22,9 +22,9 @@ type Ending struct {
 }
 
 // end writes that a grant is over. Its holdings stay on the ledger until a target, read back, no longer shows them.
-func (o *Outlook) end(g ledger.Grant, commit, why string) error {
+func (o *Outlook) end(g ledger.Grant, why string) error {
 	o.Ended = append(o.Ended, Ending{Grant: g.ID, Reason: why, Expired: !o.Now.Before(g.Interval.End)})
-	return o.decide(ledger.Receipt{Kind: ledger.Ended, Commit: commit, Grant: &g, Reasons: []string{why}})
+	return o.decide(ledger.Receipt{Kind: ledger.Ended, Grant: &g, Reasons: []string{why}})
 }
 
 // lookAtLive ends the grants that are past their end, gone from main, or denied by a policy of package active.
@@ -44,7 +44,7 @@ func (r *Observer) lookAtLive(ctx context.Context, out *Outlook) error {
 			return err
 		}
 		if why != "" {
-			if err := out.end(g, "", why); err != nil {
+			if err := out.end(g, why); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/ledger"
 )
 
 // TestMain lets scripts run the real command, as a process of its own, by the clock of the GitHub that it talks to.
@@ -89,7 +91,22 @@ func setStage(e *testscript.Env) error {
 	e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	e.Setenv("REPO", filepath.Join(dir, stage.Repo+".git"))
 	e.Setenv("VAULT", p.Vault)
-	return nil
+	return allowSigner(e, p)
+}
+
+// allowSigner writes the file with which stock git verifies Lapse's commits.
+func allowSigner(e *testscript.Env, p *play) error {
+	key, err := ledger.LoadKey(p.Key, nil)
+	if err != nil {
+		return err
+	}
+	line, err := gitrepo.AllowedSigners("lapse@users.noreply.github.com", key.Public())
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(e.WorkDir, ".allowed-signers")
+	e.Setenv("ALLOWED_SIGNERS", path)
+	return os.WriteFile(path, []byte(line), 0o600)
 }
 
 func overlay(root string) (map[string]string, error) {

@@ -72,11 +72,13 @@ func (s *Stage) repository(over map[string]string) error {
 	}
 	s.Key = pem
 	files[ledger.TrustDir+"/lapse.pub"] = string(key.PublicPEM())
-	files["lapse.yaml"] = strings.Replace(files["lapse.yaml"], exampleVault, s.Vault, 1)
 	for path, text := range over {
 		if files[path] = text; text == "" {
 			delete(files, path)
 		}
+	}
+	if text, ok := files["lapse.yaml"]; ok {
+		files["lapse.yaml"] = strings.Replace(text, exampleVault, s.Vault, 1)
 	}
 	if err := s.AddRepo(Repo, githubtest.RepoOptions{Files: files}); err != nil {
 		return err
