@@ -268,10 +268,16 @@ func (c *Configuration) Account(p Person, target string) (string, bool) {
 
 func accountAt(p Person, t TargetConfig) (string, bool) {
 	if t.AccountsAreIDs {
-		return strconv.FormatInt(p.ID, 10), p.ID > 0
+		if p.ID <= 0 {
+			return "", false
+		}
+		return strconv.FormatInt(p.ID, 10), true
 	}
 	if account, ok := p.Accounts[t.Name]; ok {
 		return account, true
 	}
-	return p.Login, t.LoginIsAccount && p.Login != ""
+	if t.LoginIsAccount && p.Login != "" {
+		return p.Login, true
+	}
+	return "", false
 }

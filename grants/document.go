@@ -17,6 +17,9 @@ type document struct {
 	root     *yaml.Node
 	lines    []string
 	problems []Problem
+
+	indexed int   // the line whose characters are in starts; nodes are asked about in the order of the file
+	starts  []int // byte at which each character of that line starts, and its length
 }
 
 // parse takes a file through the byte lint, the parser and the node lint. With problems the document must not be decoded.
@@ -97,7 +100,23 @@ const (
 
 func (d *document) add(p Problem) { d.problems = append(d.problems, p) }
 
-func (d *document) at(n *yaml.Node) Pos { return Pos{d.file, max(n.Line, 1), max(n.Column, 1)} }
+// at is the place of a node. The parser puts what is not there (an empty value at the end) past the last line.
+func (d *document) at(n *yaml.Node) Pos {
+	line := min(max(n.Line, 1), len(d.lines))
+	return Pos{d.file, line, min(max(n.Column, 1), len(d.characters(line)))}
+}
+
+// characters are the bytes at which the characters of a line start, and where the line ends.
+func (d *document) characters(line int) []int {
+	if d.indexed != line {
+		d.indexed, d.starts = line, d.starts[:0]
+		for i := range d.lines[line-1] {
+			d.starts = append(d.starts, i)
+		}
+		d.starts = append(d.starts, len(d.lines[line-1]))
+	}
+	return d.starts
+}
 
 // lint is the second step of the loader: it refuses what YAML can do and a file of ours never needs, before anything is
 // given a meaning. Aliases are never followed.
@@ -161,8 +180,8 @@ func (d *document) source(n *yaml.Node) string {
 	if n.Line < 1 || n.Line > len(d.lines) || n.Column < 1 {
 		return ""
 	}
-	line := []rune(d.lines[n.Line-1])
-	return string(line[min(n.Column-1, len(line)):])
+	starts := d.characters(n.Line)
+	return d.lines[n.Line-1][starts[min(n.Column, len(starts))-1]:]
 }
 
 // oneLine says whether a scalar that starts at start also ends on that line.

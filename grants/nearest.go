@@ -25,7 +25,7 @@ func nearest(name string, known []string) (string, bool) {
 	if len(name) > 100 {
 		return "", false
 	}
-	best, distance := "", 1+max(1, min(3, len(name)/3))
+	best, distance := "", 1+min(3, (len(name)+2)/3)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if len(k) > 100 {
 			continue
