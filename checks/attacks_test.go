@@ -213,6 +213,8 @@ func TestA20BaseOtherThanTheMainBranchIsDenied(t *testing.T) {
 	expect(t, s.judge(), OutcomeDenied, `goes to branch "release", not to "main"`)
 	s.Pull.Base = ""
 	expect(t, s.judge(), OutcomeDenied, `goes to branch ""`)
+	s.Configuration.Config.Branch = ""
+	expect(t, s.judge(), OutcomeDenied, `goes to branch ""`)
 }
 
 func TestA21ReviewAfterTheMergeDoesNotCount(t *testing.T) {

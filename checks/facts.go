@@ -1,3 +1,26 @@
+// Package checks turns facts about a request into a verdict: facts in, verdict out. [Judge] is the one place where a request is
+// judged, for check, reconcile and verify alike. The package makes no call but to the policies, knows neither HTTP nor git,
+// and reads no clock.
+//
+// What a request touches decides which rules it is judged by:
+//
+//	only ends of grants            approved, whatever else is wrong
+//	no grants, no configuration    approved; nothing to judge
+//	configuration and no grants    the base's configuration.approvals
+//	grants, and nothing else       role, people, policies and approvals of the base
+//	grants and anything else       denied
+//
+// A denial outweighs everything. Without one, a request waits while an approval line is not satisfied, somebody who could
+// satisfy one asks for changes, or the pull request is a draft. An approval counts if all of this holds:
+//
+//	by        an account that is mapped to one person, no bot, neither deleted nor suspended; not the author, the subject of any
+//	          grant in the request, or a pusher, with any of the person's accounts; now in a party of the line
+//	says      approved, as the latest decisive review of the person over all their accounts
+//	for       the same bytes as the head's, and later than the push that last brought them
+//	when      not after the merge, not in the future, within limits.approval_ttl
+//
+// A later refusal of the person, from any of their accounts, takes an earlier approval back; dismissing the refusal does not
+// revive it. Somebody who may not approve can refuse, and not withdraw the refusal by approving: it has to be dismissed.
 package checks
 
 import (
@@ -24,7 +47,7 @@ type Facts struct {
 	Accounts    map[string]Account            // the forge's answer for each user named in the request, by login; absent: no such account
 	Live        map[string][]LiveGrant        // the live grants of each user named in the request, by login
 	Repository  string                        // owner/name of the access repository itself
-	Guards      func(grants.Entitlement) bool `json:"-"` // does the entitlement give a hold on Lapse itself? (owning repository, approving teams)
+	Guards      func(grants.Entitlement) bool `json:"-"` // may the entitlement give a hold on Lapse itself? (owning repository, approving teams); nil: any may
 }
 
 // Account is who the forge says somebody is. The id is what lasts; the login may be renamed and taken by another.

@@ -50,6 +50,7 @@ func TestAnyoneMayAskForAnyone(t *testing.T) {
 func TestRole(t *testing.T) {
 	check(t, []expectation{
 		{"unknown", func(s *situation) { s.grant().Role = "prod" }, OutcomeDenied, `"prod"`},
+		{"misspelt tells the nearest", func(s *situation) { s.grant().Role = "prod-db-raed" }, OutcomeDenied, `"prod-db-read"`},
 		{"unreadable tells why", func(s *situation) {
 			delete(s.Configuration.Roles, "prod-db-read")
 			s.Configuration.Problems = []grants.Problem{{Pos: grants.Pos{File: "roles/prod-db-read.yaml", Line: 2}, Text: "unknown field"}}

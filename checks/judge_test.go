@@ -278,6 +278,22 @@ func TestPoliciesDenyWarnAndLift(t *testing.T) {
 	}
 }
 
+func TestDenialsOfOneRuleAreLiftedEachByItsOwnApprovals(t *testing.T) {
+	s := sound()
+	at := grants.Pos{File: "policies/request.rego", Line: 12}
+	lift := func(text string, count int) policies.Message {
+		return policies.Message{Text: text, At: at, Lift: &policies.Lift{From: []grants.Party{security}, Count: count}}
+	}
+	s.rego.answer = func(policies.Input) policies.Answer {
+		return policies.Answer{Denials: []policies.Message{lift("at night", 1), lift("at night", 2), lift("on a Sunday", 1)}}
+	}
+	v := s.judge()
+	expect(t, v, OutcomeWaiting, "")
+	if len(v.Needs) != 4 { // the role's own too
+		t.Errorf("%+v", v.Needs)
+	}
+}
+
 func TestFactsThatWereStoredGiveTheSameVerdict(t *testing.T) {
 	s := sound()
 	s.review(dan, ChangesRequested, 12)

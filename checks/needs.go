@@ -20,7 +20,7 @@ type line struct {
 
 // key is the same for lines that the same people satisfy in the same words.
 func (l line) key() string {
-	return fmt.Sprintf("%s\x00%d\x00%s\x00%s", l.why, l.count, l.lifts, joinParties(l.from))
+	return fmt.Sprintf("%s\x00%d\x00%q\x00%s", l.why, l.count, l.lifts, joinParties(l.from))
 }
 
 // need is a line with the grants it applies to and the people it names.

@@ -115,6 +115,10 @@ func shuffle[T any](r *rand.Rand, list []T) {
 
 func TestJudgingChangesNoFacts(t *testing.T) {
 	s := world(3)
+	for _, id := range []string{"c", "a"} { // out of order
+		s.Request.Changes = append(s.Request.Changes, grants.Change{ID: id, Kind: grants.Add, After: grantFor(id, "bob")})
+	}
+	s.Unjudgeable = []Reason{{Text: "b"}, {Text: "a"}}
 	before, _ := json.Marshal(s.Facts)
 	s.judge()
 	after, _ := json.Marshal(s.Facts)
@@ -180,6 +184,9 @@ func TestApprovedMeansApprovedByOthersForTheseBytes(t *testing.T) {
 	for seed := range uint64(worlds) {
 		s := world(seed)
 		v := s.judge()
+		if !slices.ContainsFunc(v.Needs, func(n Need) bool { return n.Lifts == "" && slices.Contains(n.Grants, "alice-prod") }) {
+			t.Fatalf("seed %d: needs nobody", seed)
+		}
 		for _, n := range v.Needs {
 			people := map[int64]bool{}
 			for _, have := range n.Have {

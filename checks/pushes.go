@@ -103,7 +103,7 @@ func (h *history) readBrought(head string) {
 		}
 		group := h.pushes[begin:end]
 		newest := end == len(h.pushes)
-		if newest && !slices.ContainsFunc(group, func(push Push) bool { return push.After == head && push.SameBytes && !isDeletion(push) }) {
+		if newest && !slices.ContainsFunc(group, func(push Push) bool { return push.After == head && head != "" && push.SameBytes }) {
 			h.fault(reaches, "wait a minute and check again; if it stays, push the branch again")
 			return
 		}

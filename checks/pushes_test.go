@@ -8,6 +8,7 @@ func TestRecordOfPushes(t *testing.T) {
 		{"none", func(s *situation) { s.Pushes = nil }, OutcomeDenied, "no record of pushes"},
 		{"the head is not the last", func(s *situation) { s.push(alice, otherSHA, true, 5); s.Pull.Head = headSHA }, OutcomeDenied, reach},
 		{"the head is not there", func(s *situation) { s.Pull.Head = otherSHA }, OutcomeDenied, reach},
+		{"the head has no name", func(s *situation) { s.Pull.Head, s.Pushes[0].After = "", "" }, OutcomeDenied, reach},
 		{"the head's bytes are not known", func(s *situation) { s.Pushes[0].SameBytes = false }, OutcomeDenied, reach},
 		{"no creation", func(s *situation) { s.Pushes[0].Kind, s.Pushes[0].Before = "push", otherSHA }, OutcomeDenied, "does not reach back"},
 		{"no creation before the request, and older pushes", func(s *situation) {
@@ -34,6 +35,10 @@ func TestRecordOfPushes(t *testing.T) {
 			s.push(alice, otherSHA, false, 5)
 			s.push(alice, thirdSHA, true, 5)
 			s.push(alice, headSHA, true, 12)
+		}, OutcomeWaiting, "not given after the push"},
+		{"within the last second other bytes count against an approval", func(s *situation) {
+			s.push(alice, otherSHA, false, 12)
+			s.push(alice, thirdSHA, true, 12)
 		}, OutcomeWaiting, "not given after the push"},
 		{"within the last second other bytes do not hide the head", func(s *situation) {
 			s.push(alice, otherSHA, false, 5)

@@ -112,7 +112,7 @@ func (j *judgement) checkPull() {
 
 func (j *judgement) checkBranch(p *Pull) {
 	c := j.Configuration
-	if c.Usable && p.Base != c.Config.Branch {
+	if c.Usable && (p.Base == "" || p.Base != c.Config.Branch) {
 		j.deny(Reason{
 			Pos:  posOf(c.Config.At, "branch", "lapse.yaml"),
 			Text: fmt.Sprintf("the pull request goes to branch %q, not to %q", p.Base, c.Config.Branch),
