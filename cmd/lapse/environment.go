@@ -143,7 +143,7 @@ Exit codes: 0 fine, 1 could not do it, 2 wrong usage, 3 refused or a finding.`),
 		return usagef("%w; see `%s --help`", err, c.CommandPath())
 	})
 	root.AddCommand(newCheck(env), newReconcile(env), newDemo(env))
-	for _, c := range root.Commands() {
+	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		c.Args = func(c *cobra.Command, a []string) error {
 			if err := args(c, a); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -229,7 +230,7 @@ func renderPlan(rep *reconciler.Report) render.Plan {
 }
 
 func renderReport(rep *reconciler.Report) render.Report {
-	r := render.Report{Now: rep.Now, Removal: rep.RemovalCommit, Next: rep.Next}
+	r := render.Report{Now: rep.Now, Removal: removal(rep), Next: rep.Next}
 	for _, o := range rep.Taken {
 		l := holdingLine("take", o.Holding, o.Grants)
 		l.Name, l.Why, l.Overrun = o.Name, string(o.Cause), o.Overrun
@@ -252,7 +253,7 @@ func renderReport(rep *reconciler.Report) render.Report {
 		}
 	}
 	for _, b := range rep.Plan.Blocked {
-		r.Notes = append(r.Notes, fmt.Sprintf("not done: %s %s for %s: %s", b.Action, b.Entitlement.Key(), b.Account, b.Why))
+		r.Notes = append(r.Notes, fmt.Sprintf("not done: %s %s at %s, %s: %s", b.Action, render.Entitlement(b.Entitlement), b.Entitlement.Target, or(b.Name, b.Account), b.Why))
 	}
 	for _, n := range rep.Notes {
 		r.Notes = append(r.Notes, grants.PathOf(n.Grant)+": "+n.Text)
@@ -265,6 +266,22 @@ func renderReport(rep *reconciler.Report) render.Report {
 	}
 	r.Notes = append(append(append(r.Notes, rep.Frozen...), rep.Findings...), rep.Failures...)
 	return r
+}
+
+// removal says which files went, and how.
+func removal(rep *reconciler.Report) string {
+	if len(rep.Removed) == 0 {
+		return ""
+	}
+	how := fmt.Sprintf("in commit %.12s", rep.RemovalCommit)
+	if rep.RemovalPull > 0 {
+		how = fmt.Sprintf("in pull request #%d", rep.RemovalPull)
+	}
+	var paths []string
+	for _, id := range rep.Removed {
+		paths = append(paths, grants.PathOf(id))
+	}
+	return strings.Join(paths, ", ") + " " + how
 }
 
 func refusals(j reconciler.Judged) []render.Refusal {

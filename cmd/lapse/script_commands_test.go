@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -34,13 +36,14 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	fail METHOD PATH STATUS [COUNT]   let the API fail
 //	holds ENTITLEMENT WHO             the target shows it: team:prod-oncall, vault:orders-db-readonly
 //	receipts KIND N                   the ledger holds so many receipts of the kind
+//	exitcode N COMMAND…               run a command and want the exit code
 //	pullcomment PULL REGEXP           the comment of Lapse on a pull request matches
 func scriptCommands() map[string]command {
 	return map[string]command{
 		"push": cmdPush, "forcepush": cmdForcePush, "open": cmdOpen, "review": cmdReview, "reviewcommit": cmdReviewCommit,
 		"dismiss": cmdDismiss, "merge": cmdMerge, "updatebranch": cmdUpdateBranch, "deletebranch": cmdDeleteBranch, "label": cmdLabel,
 		"status": cmdStatus, "comment": cmdComment, "rev": cmdRev, "advance": cmdAdvance, "team": cmdTeam, "account": cmdAccount,
-		"fail": cmdFail, "holds": cmdHolds, "receipts": cmdReceipts, "pullcomment": cmdPullComment,
+		"fail": cmdFail, "holds": cmdHolds, "receipts": cmdReceipts, "exitcode": cmdExitCode, "pullcomment": cmdPullComment,
 	}
 }
 
@@ -280,4 +283,19 @@ func cmdFail(ts *testscript.TestScript, _ bool, args []string) {
 		f.Times = num(ts, args[3])
 	}
 	playOf(ts).Fail(f)
+}
+
+func cmdExitCode(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 2, "exitcode N COMMAND…")
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != num(ts, args[0]) {
+		ts.Fatalf("exit code %d, want %s: %s%s", got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
 }
