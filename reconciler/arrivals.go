@@ -85,10 +85,7 @@ func (r *Observer) judge(ctx context.Context, out *Outlook, a requests.Arrival, 
 	if err != nil {
 		return err
 	}
-	v, err := r.Requests.Judge(ctx, &facts, snap)
-	if err != nil {
-		return err
-	}
+	v := checks.Judge(ctx, facts, snap.Policies)
 	judgement, err := requests.Judgement(a.Base.String(), facts, v)
 	if err != nil {
 		return err
@@ -215,6 +212,9 @@ func Reasons(v checks.Verdict) []string {
 			s = d.Pos.String() + ": " + s
 		}
 		out = append(out, s)
+	}
+	for _, w := range v.Waiting {
+		out = append(out, w.Text)
 	}
 	for _, n := range v.Needs {
 		if !n.Satisfied() {

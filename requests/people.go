@@ -12,39 +12,18 @@ import (
 	"github.com/lapse-access/lapse/grants"
 )
 
-// people gathers who the people of the request are: the accounts it names, the teams its roles name, and what lives already.
-func (g *Gatherer) people(ctx context.Context, f *checks.Facts, live LiveOf) error {
+// people gathers who the people of the request are: the accounts it names, what they hold already, and the teams that a verdict needs.
+func (g *Gatherer) people(ctx context.Context, f *checks.Facts, snap *Snapshot, live LiveOf) error {
 	f.Accounts = map[string]checks.Account{}
 	f.Live = map[string][]checks.LiveGrant{}
 	f.Teams = map[grants.Party]checks.Team{}
-	for _, c := range f.Request.Changes {
-		if c.After == nil {
-			continue
-		}
-		if err := g.addAccount(ctx, f, c.After.User); err != nil {
+	for _, user := range checks.Users(f.Request) {
+		if err := g.addAccount(ctx, f, user); err != nil {
 			return err
 		}
-		f.Live[c.After.User] = otherThan(c.ID, live(c.After.User))
-		if role, ok := f.Configuration.Roles[c.After.Role]; ok {
-			if err := g.addTeams(ctx, f, parties(role)); err != nil {
-				return err
-			}
-		}
+		f.Live[user] = live(user)
 	}
-	if len(f.Request.Configuration) > 0 {
-		return g.addTeams(ctx, f, from(f.Configuration.Config.Configuration))
-	}
-	return nil
-}
-
-func otherThan(id string, live []checks.LiveGrant) []checks.LiveGrant {
-	var out []checks.LiveGrant
-	for _, l := range live {
-		if l.ID != id {
-			out = append(out, l)
-		}
-	}
-	return out
+	return g.addTeams(ctx, f, checks.Teams(ctx, *f, snap.Policies))
 }
 
 func (g *Gatherer) addAccount(ctx context.Context, f *checks.Facts, login string) error {
@@ -93,16 +72,6 @@ func (g *Gatherer) addTeams(ctx context.Context, f *checks.Facts, ps []grants.Pa
 		f.Teams[p] = t
 	}
 	return nil
-}
-
-func parties(r grants.Role) []grants.Party { return append(from(r.Approvals), r.Eligible...) }
-
-func from(lines []grants.ApprovalLine) []grants.Party {
-	var out []grants.Party
-	for _, l := range lines {
-		out = append(out, l.From...)
-	}
-	return out
 }
 
 // caseClash returns the path on main, if any, that differs from the id's by case alone, in any of its segments.

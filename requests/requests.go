@@ -106,7 +106,7 @@ func (g *Gatherer) complete(ctx context.Context, f *checks.Facts, snap *Snapshot
 	if err := g.provenance(ctx, f, pull, head, change); err != nil {
 		return err
 	}
-	return g.people(ctx, f, live)
+	return g.people(ctx, f, snap, live)
 }
 
 // fetchHead brings the commits of a pull request, which the forge keeps after its branch is gone.

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/github/githubtest"
+)
+
+// honest is a grant that nobody needs to approve: whatever the loader lets through of a hostile file, the person gets.
+const honest = "user: alice\nrole: staging-read\nduration: 1h\nreason: Looking at a failed deployment\n"
+
+// grantWith is honest with lines in place of those with the same key, or after them.
+func grantWith(lines ...string) string {
+	all := strings.SplitAfter(strings.TrimSuffix(honest, "\n"), "\n")
+	for _, line := range lines {
+		key, _, _ := strings.Cut(line, ":")
+		i := slices.IndexFunc(all, func(have string) bool { return strings.HasPrefix(have, key+":") })
+		switch {
+		case i < 0:
+			all = append(all, "\n"+line)
+		case strings.HasSuffix(line, ":"):
+			all = slices.Delete(all, i, i+1)
+		default:
+			all[i] = line + "\n"
+		}
+	}
+	return strings.TrimSuffix(strings.Join(all, ""), "\n") + "\n"
+}
+
+// hostile is one entry that a pull request would bring, and the reason it must be denied for: its place and text begin so.
+type hostile struct {
+	path, mode, data, want string
+}
+
+// text is a hostile file at an ordinary path.
+func text(data, want string) hostile { return hostile{"", "100644", data, want} }
+
+// refuseEach lets alice ask for each of the entries in a pull request of its own, and mallory merge them all whatever the check
+// says. Each must be denied for its reason before the merge and after it, and an honest request among them must be given:
+// that is what shows that a file that is let through would be seen.
+func refuseEach(t *testing.T, all []hostile) {
+	t.Helper()
+	th := newTheatre(t, nil)
+	pulls := map[int]hostile{}
+	for i, h := range all {
+		if h.path == "" {
+			h.path = fmt.Sprintf("grants/x%d.yaml", i)
+		}
+		h.want = strings.Replace(h.want, "FILE", h.path, 1)
+		n := th.ask("alice", fmt.Sprintf("attempt-%d", i), map[string]githubtest.Entry{h.path: {Mode: h.mode, Data: h.data}})
+		pulls[n] = h
+		denied(t, fmt.Sprintf("check of %q", h.path), th.check(n), h.want)
+	}
+	good := th.ask("bob", "honest", map[string]githubtest.Entry{"grants/bob.yaml": {Mode: "100644", Data: strings.Replace(honest, "alice", "bob", 1)}})
+	if v := th.check(good); v.Outcome != checks.OutcomeApproved {
+		t.Fatalf("the honest request: %+v", v)
+	}
+	for n := 1; n <= good; n++ {
+		th.force(n)
+	}
+	rep, code := th.reconcile()
+	if code != exitRefused || len(rep.Failures) > 0 || len(rep.Judged) != good {
+		t.Errorf("reconcile leaves with %d, judged %d of %d, could not: %q", code, len(rep.Judged), good, rep.Failures)
+	}
+	for _, j := range rep.Judged {
+		if h, ok := pulls[j.Pull]; ok {
+			denied(t, fmt.Sprintf("merge of %q", h.path), j.Verdict, h.want)
+		}
+	}
+	if got := th.holders(); strings.Contains(got, `"alice"`) || !strings.Contains(got, `"bob"`) {
+		t.Errorf("the targets show %s", got)
+	}
+	if _, code := th.reconcile(); code != exitRefused {
+		t.Errorf("while the files are there a run leaves with %d", code)
+	}
+}
+
+// denied wants a denial that begins so, its place before it.
+func denied(t *testing.T, what string, v checks.Verdict, want string) {
+	t.Helper()
+	var got []string
+	for _, d := range v.Denials {
+		s := d.Pos.String() + ": " + d.Text
+		if strings.HasPrefix(s, want) {
+			return
+		}
+		got = append(got, s)
+	}
+	t.Errorf("%s is %s: %q\nwant %q", what, v.Outcome, got, want)
+}
