@@ -49,7 +49,7 @@ func runScripts(t *testing.T, dir string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setStage,
-		Cmds:                scriptCommands(),
+		Cmds:                withForge(scriptCommands()),
 		Condition:           func(string) (bool, error) { return false, nil },
 	})
 }
@@ -60,6 +60,7 @@ type play struct {
 	offset  time.Duration
 	began   time.Time
 	reviews map[string]int64 // last review of each person
+	mend    []func()         // take away the faults of the API
 }
 
 type playKey struct{}
