@@ -65,6 +65,7 @@ func (j *judgement) judgeGrant(ctx context.Context, c grants.Change, gv *GrantVe
 	}
 	j.checkAccount(g, person)
 	if known {
+		j.checkReachable(g, person, role)
 		j.checkEligible(g, role)
 		j.ask(ctx, c, role)
 	}
@@ -134,6 +135,19 @@ func (j *judgement) checkEntitlements(g grants.Grant, role grants.Role) {
 				Text: fmt.Sprintf("role %s gives a hold on Lapse itself (%s)", role.Name, e.Key()),
 				Hint: "take the entitlement out of the role, or say so openly with guards_lapse: true"})
 		}
+	}
+}
+
+// checkReachable denies what could not be given: the person must have an account at every target of the role.
+func (j *judgement) checkReachable(g grants.Grant, person grants.Person, role grants.Role) {
+	missing := map[string]bool{}
+	for _, e := range role.Entitlements {
+		if _, ok := j.Configuration.Account(person, e.Target); ok || missing[e.Target] {
+			continue
+		}
+		missing[e.Target] = true
+		j.deny(Reason{Pos: person.At, Grant: g.ID, Text: fmt.Sprintf("people.yaml names no account of %s at target %s", g.User, e.Target),
+			Hint: fmt.Sprintf("add it under accounts of %s, in a pull request of its own", g.User)})
 	}
 }
 

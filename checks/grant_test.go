@@ -57,6 +57,12 @@ func TestRole(t *testing.T) {
 		}, OutcomeDenied, "roles/prod-db-read.yaml:2: unknown field"},
 		{"unknown target", func(s *situation) { delete(s.Configuration.Config.Targets, "prod-db") }, OutcomeDenied,
 			`roles/prod-db-read.yaml:3:5: lapse.yaml has no target "prod-db"`},
+		{"at a target where the person has no account", func(s *situation) {
+			s.Configuration.Config.Targets["prod-db"] = grants.TargetConfig{Name: "prod-db", Type: "postgres"}
+			p := s.Configuration.People.People["alice"]
+			p.Accounts = nil
+			s.Configuration.People.People["alice"] = p
+		}, OutcomeDenied, "people.yaml"},
 		{"longer than the role allows", func(s *situation) { s.grant().Duration = 9 * time.Hour }, OutcomeDenied, "grants/alice-prod.yaml"},
 		{"longer than the role allows, as an edit", func(s *situation) {
 			s.Request.Changes[0].Kind, s.Request.Changes[0].Before = grants.Edit, grantFor("alice-prod", "alice")

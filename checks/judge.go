@@ -103,6 +103,9 @@ func (j *judgement) judgeGrants(ctx context.Context) {
 	j.checkScope()
 	j.checkPull()
 	j.describeChanges()
+	if j.Pull == nil {
+		return // denied for that: nobody asked, so there is nobody whose approval could be missing
+	}
 	if !j.checkBase() {
 		return
 	}

@@ -136,8 +136,8 @@ func configuration() *grants.Configuration {
 		Config: grants.Config{
 			Version: 1, Branch: "main",
 			Targets: map[string]grants.TargetConfig{
-				"github":  {Name: "github", Type: "github", Settings: map[string]string{"org": "acme"}},
-				"prod-db": {Name: "prod-db", Type: "postgres"},
+				"github":  {Name: "github", Type: "github", AccountsAreIDs: true, Settings: map[string]string{"org": "acme"}},
+				"prod-db": {Name: "prod-db", Type: "postgres", LoginIsAccount: true},
 			},
 			Configuration: []grants.ApprovalLine{{From: []grants.Party{secTeam}, Count: 2, At: grants.Pos{File: "lapse.yaml", Line: 5, Column: 3}}},
 			Limits:        grants.Limits{MaxDuration: 24 * time.Hour, ApprovalTTL: 72 * time.Hour, UnexplainedRevocations: 10},

@@ -133,18 +133,16 @@ func (g *Gatherer) broughtBy(ctx context.Context, a *Arrival, steps []gitrepo.Ha
 			found = append(found, p)
 		}
 	}
-	if len(found) != 1 {
-		a.Reasons = append(a.Reasons, ambiguous(a.Tip, found))
+	switch len(found) {
+	case 0:
 		return i, nil
+	case 1:
+		return g.extend(a, &found[0], steps, at[gitrepo.NewHash(found[0].MergeCommit)])
 	}
-	return g.extend(a, &found[0], steps, at[gitrepo.NewHash(found[0].MergeCommit)])
-}
-
-func ambiguous(tip gitrepo.Hash, found []github.Pull) checks.Reason {
-	if len(found) == 0 {
-		return checks.Reason{Text: fmt.Sprintf("commit %.12s reached main without a pull request", tip), Hint: "remove it, and ask by pull request"}
-	}
-	return checks.Reason{Text: fmt.Sprintf("commit %.12s belongs to %d pull requests, so whose approval counts is ambiguous", tip, len(found)), Hint: "remove it, and ask again"}
+	a.Reasons = append(a.Reasons, checks.Reason{
+		Text: fmt.Sprintf("commit %.12s belongs to %d pull requests, so whose approval counts is ambiguous", a.Tip, len(found)), Hint: "remove it, and ask again",
+	})
+	return i, nil
 }
 
 func (g *Gatherer) extend(a *Arrival, p *github.Pull, steps []gitrepo.Hash, last int) (int, error) {

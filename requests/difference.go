@@ -185,7 +185,7 @@ func onlyEnds(r grants.Request) bool {
 			return false
 		}
 	}
-	return len(r.Configuration) == 0
+	return len(r.Configuration) == 0 && len(r.Problems) == 0
 }
 
 // comparer tells whether a commit holds, at each changed path, what the head holds. A commit that the forge no longer has, or
