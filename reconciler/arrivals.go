@@ -155,8 +155,12 @@ func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, v check
 	return out.decide(rec)
 }
 
-// decideGrants approves or refuses each added or changed grant. The verdict is on the request as a whole.
+// decideGrants approves or refuses each added or changed grant. The verdict is on the request as a whole. Files under grants/ that
+// are no grants can have no receipt; that somebody merged them all the same is a finding.
 func decideGrants(out *Outlook, f checks.Facts, v checks.Verdict, rec ledger.Receipt, later []requests.Arrival) error {
+	if v.Outcome != checks.OutcomeApproved && len(f.Request.Changes) == 0 && len(f.Request.Problems) > 0 {
+		out.Findings = append(out.Findings, fmt.Sprintf("commit %.12s is refused: %s", rec.Commit, first(Reasons(v))))
+	}
 	for _, c := range f.Request.Changes {
 		if c.Kind == grants.End {
 			continue

@@ -79,16 +79,21 @@ func refuseEach(t *testing.T, all []hostile) {
 	}
 }
 
-// denied wants a denial that begins so, its place before it.
+// denied wants a denial that begins so, its place before it, and none that is about no file.
 func denied(t *testing.T, what string, v checks.Verdict, want string) {
 	t.Helper()
 	var got []string
+	found := false
 	for _, d := range v.Denials {
 		s := d.Pos.String() + ": " + d.Text
-		if strings.HasPrefix(s, want) {
-			return
+		found = found || strings.HasPrefix(s, want)
+		if d.File == "" {
+			t.Errorf("%s is denied for %q too", what, s)
 		}
 		got = append(got, s)
+	}
+	if found {
+		return
 	}
 	t.Errorf("%s is %s: %q\nwant %q", what, v.Outcome, got, want)
 }
