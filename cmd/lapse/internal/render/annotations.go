@@ -40,6 +40,9 @@ func Annotations(v checks.Verdict) []Annotation {
 	for _, r := range v.Warnings {
 		as = append(as, reasonAnnotation(r, LevelWarning, "Warning"))
 	}
+	for _, r := range v.Waiting {
+		as = append(as, reasonAnnotation(r, LevelNotice, "Waiting"))
+	}
 	w := plainWording()
 	for _, n := range v.Needs {
 		if n.Satisfied() {

@@ -52,6 +52,7 @@ func hostileVerdict(texts []string) checks.Verdict {
 	pos := func() grants.Pos { return grants.Pos{File: next(), Line: 3, Column: 7} }
 	for range 2 {
 		v.Denials = append(v.Denials, checks.Reason{Pos: pos(), Text: next(), Hint: next(), Policy: next(), Grant: next()})
+		v.Waiting = append(v.Waiting, checks.Reason{Pos: pos(), Text: next(), Hint: next(), Grant: next()})
 		v.Warnings = append(v.Warnings, checks.Reason{Text: next(), Hint: next(), Policy: next(), Grant: next()})
 		v.Needs = append(v.Needs, checks.Need{
 			From: []grants.Party{grants.Party(next()), grants.Party(next())}, Count: 2, Have: []checks.Approval{{Login: next()}},

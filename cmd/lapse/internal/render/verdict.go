@@ -41,6 +41,7 @@ func (w wording) verdict(v checks.Verdict, o Options) document {
 		d.notes = append(d.notes, w.own(o.HeartbeatNote))
 	}
 	d.add("Denied because", each2(v.Denials, bad, w.reason))
+	d.add("Waiting because", each2(v.Waiting, waiting, w.reason))
 	d.add("Access", w.grants(v.Grants))
 	d.add("Approvals", w.needs(v.Needs, len(v.Grants)))
 	d.add("Warnings", each2(v.Warnings, warning, w.reason))
@@ -110,6 +111,9 @@ func (w wording) waiting(v checks.Verdict) string {
 		}
 	}
 	switch {
+	case len(open) == 0 && len(v.Waiting) == 1:
+		first, _, _ := strings.Cut(strings.Trim(v.Waiting[0].Text, "\n"), "\n")
+		return "Waiting: " + w.name(first)
 	case len(open) == 0:
 		return "Waiting"
 	case len(open) == 1:

@@ -300,3 +300,13 @@ func TestTheIntervalSaysWhatStillMoves(t *testing.T) {
 		}
 	}
 }
+
+// A draft, or an approver who asked for changes, keeps a request waiting although no line lacks an approval.
+func TestWhatKeepsARequestWaitingIsSaid(t *testing.T) {
+	v := checks.Verdict{Outcome: checks.OutcomeWaiting, Waiting: []checks.Reason{{Text: "the pull request is a draft", Hint: "mark it ready"}}}
+	for place, text := range map[string]string{"comment": Comment(v, Options{}), "status": StatusLine(v), "annotation": Annotations(v)[0].Text} {
+		if !strings.Contains(text, "the pull request is a draft") {
+			t.Errorf("the %s does not say so: %s", place, text)
+		}
+	}
+}
