@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/github"
@@ -187,32 +188,29 @@ func (g *Gatherer) Merged(ctx context.Context, a Arrival, live LiveOf, unfit []c
 	if err != nil {
 		return f, snap, err
 	}
-	foreign, err := g.foreignMerges(a.Base, head)
-	if err != nil {
-		return f, snap, err
-	}
 	evil, err := g.evil(a, head)
 	if err != nil {
 		return f, snap, err
 	}
-	f.Unjudgeable = append(append(f.Unjudgeable, foreign...), evil...)
+	f.Unjudgeable = append(f.Unjudgeable, evil...)
 	if err := g.proposedConfiguration(&f, snap, a.Tip, a.Change); err != nil {
 		return f, snap, err
 	}
 	return f, snap, g.complete(ctx, &f, snap, *a.Pull, head, a.Change, live)
 }
 
-// evil finds what the merge changed and the branch did not hold: nobody has reviewed those bytes.
+// evil finds what makes the merge another than the one that was reviewed: what check would say of the branch on this base, and
+// every change of main that is none of the branch's own. That the branch holds the same bytes is not enough: a file that it
+// merely kept, from a main that was older, was not shown to its reviewers.
 func (g *Gatherer) evil(a Arrival, head gitrepo.Hash) ([]checks.Reason, error) {
-	var out []checks.Reason
+	own, out, err := g.proposed(a.Base, head)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range a.Change {
-		e, err := g.Git.Entry(head, c.Path)
-		if err != nil {
-			return nil, err
-		}
-		if !sameEntry(e, c.After) {
+		if !slices.ContainsFunc(own, func(o gitrepo.Change) bool { return o.Path == c.Path && sameEntry(o.After, c.After) }) {
 			out = append(out, checks.Reason{
-				Pos: grants.Pos{File: c.Path}, Text: fmt.Sprintf("the merge %.12s brought other bytes than the branch held at %.12s", a.Tip, head),
+				Pos: grants.Pos{File: c.Path}, Text: fmt.Sprintf("the merge %.12s brought a change that is none of the branch's at %.12s", a.Tip, head),
 				Hint: "remove it, and ask again",
 			})
 		}
