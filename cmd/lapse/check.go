@@ -142,6 +142,9 @@ func publish(ctx context.Context, env *environment, conn *connected, n int, v ch
 		Comment: render.Comment(v, opts), Marker: "verdict", Summary: render.Summary(v, opts),
 	}
 	for _, a := range render.Annotations(v) {
+		if a.Path == "" {
+			continue // about the request as a whole: the summary and the comment say it
+		}
 		p.Annotations = append(p.Annotations, github.Annotation{Path: a.Path, Line: a.Line, Level: string(a.Level), Title: a.Title, Text: a.Text})
 	}
 	p.Reviewers, p.TeamReviewers = reviewers(v)

@@ -44,6 +44,7 @@ func scriptCommands() map[string]command {
 		"dismiss": cmdDismiss, "merge": cmdMerge, "updatebranch": cmdUpdateBranch, "deletebranch": cmdDeleteBranch, "label": cmdLabel,
 		"status": cmdStatus, "comment": cmdComment, "rev": cmdRev, "advance": cmdAdvance, "team": cmdTeam, "account": cmdAccount,
 		"fail": cmdFail, "holds": cmdHolds, "receipts": cmdReceipts, "exitcode": cmdExitCode, "pullcomment": cmdPullComment,
+		"pushas": cmdPushAs, "pushmerge": cmdPushMerge, "reviewedcommit": cmdReviewedCommit, "editreview": cmdEditReview, "editpull": cmdEditPull, "onupdate": cmdOnUpdate, "reopen": cmdReopen, "workflow": cmdWorkflow,
 	}
 }
 
@@ -200,11 +201,11 @@ func cmdAccount(ts *testscript.TestScript, _ bool, args []string) {
 	p := playOf(ts)
 	switch args[0] {
 	case "new":
-		p.AddUser(args[1], githubtest.User{})
+		p.AddUser(args[1], githubtest.User{ID: idOf(ts, args)})
 		p.AddOrgMember(stage.Org, args[1])
 		p.AddCollaborator(stage.Repo, args[1], "push")
 	case "bot":
-		p.AddUser(args[1], githubtest.User{Bot: true})
+		p.AddUser(args[1], githubtest.User{ID: idOf(ts, args), Bot: true})
 		p.AddCollaborator(stage.Repo, args[1], "push")
 	case "rename":
 		p.RenameUser(args[1], args[2])

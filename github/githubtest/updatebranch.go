@@ -69,6 +69,13 @@ func (x *exchange) mergeBaseIntoHead(p *pull, doc string) error {
 	return nil
 }
 
+// SetReviewsOnUpdate changes Options.ReviewsOnUpdate from here on.
+func (s *Server) SetReviewsOnUpdate(does ReviewsOnUpdate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opt.ReviewsOnUpdate = does
+}
+
 func (s *Server) moveReviews(p *pull) {
 	for _, v := range p.reviews {
 		switch s.opt.ReviewsOnUpdate {
