@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/gitrepo"
@@ -115,7 +116,7 @@ func (o *Outlook) unfit(base *requests.Snapshot) []checks.Reason {
 func (r *Observer) endDeleted(out *Outlook, a requests.Arrival, later []requests.Arrival) error {
 	for _, c := range a.Change {
 		id, ok := grants.IDOf(c.Path)
-		if !ok || c.After != nil || touched(later, c.Path) {
+		if !ok || c.After != nil || overtaken(out, id, later) {
 			continue
 		}
 		if g, live := out.state.Grants[id]; live {
@@ -127,16 +128,16 @@ func (r *Observer) endDeleted(out *Outlook, a requests.Arrival, later []requests
 	return nil
 }
 
-// touched says whether a later arrival changes the path: then it, and not this one, has the last word.
-func touched(later []requests.Arrival, path string) bool {
-	for _, a := range later {
-		for _, c := range a.Change {
-			if c.Path == path {
-				return true
-			}
-		}
+// overtaken says whether an earlier run, which could not judge this arrival, has approved the grant as a later one brought it:
+// then that stands. A later arrival that was refused, or is yet to be judged, takes nothing from this one.
+func overtaken(out *Outlook, id string, later []requests.Arrival) bool {
+	if len(later) == 0 {
+		return false
 	}
-	return false
+	return slices.ContainsFunc(out.Book.Receipts(), func(rec ledger.Receipt) bool {
+		return rec.Kind == ledger.Approved && rec.Grant != nil && rec.Grant.ID == id &&
+			slices.ContainsFunc(later, func(a requests.Arrival) bool { return a.Tip.String() == rec.Commit })
+	})
 }
 
 func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, v checks.Verdict, rec ledger.Receipt) error {
@@ -158,7 +159,7 @@ func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, v check
 // decideGrants approves or refuses each added or changed grant. The verdict is on the request as a whole. Files under grants/ that
 // are no grants can have no receipt; that somebody merged them all the same is a finding.
 func decideGrants(out *Outlook, f checks.Facts, v checks.Verdict, rec ledger.Receipt, later []requests.Arrival) error {
-	if v.Outcome != checks.OutcomeApproved && len(f.Request.Changes) == 0 && len(f.Request.Problems) > 0 {
+	if v.Outcome != checks.OutcomeApproved && len(f.Request.Problems) > 0 && onlyEnds(f.Request.Changes) {
 		out.Findings = append(out.Findings, fmt.Sprintf("commit %.12s is refused: %s", rec.Commit, first(Reasons(v))))
 	}
 	for _, c := range f.Request.Changes {
@@ -173,14 +174,18 @@ func decideGrants(out *Outlook, f checks.Facts, v checks.Verdict, rec ledger.Rec
 		case v.Outcome != checks.OutcomeApproved:
 			rec.Kind, rec.Reasons = ledger.Refused, Reasons(v)
 			out.Findings = append(out.Findings, fmt.Sprintf("%s at commit %.12s is refused: %s", grants.PathOf(c.ID), rec.Commit, first(rec.Reasons)))
-		case touched(later, grants.PathOf(c.ID)):
-			continue // a later arrival has the last word on this grant
+		case overtaken(out, c.ID, later):
+			continue
 		}
 		if err := out.decide(rec); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func onlyEnds(changes []grants.Change) bool {
+	return !slices.ContainsFunc(changes, func(c grants.Change) bool { return c.Kind != grants.End })
 }
 
 func verdictOn(v checks.Verdict, id string) checks.GrantVerdict {
