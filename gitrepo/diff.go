@@ -106,7 +106,7 @@ func (d *differ) entry(path string, before, after *Entry) error {
 
 // Entry tells what stands at a path of the commit: nil if nothing does. "." is the root.
 func (r *Repo) Entry(commit Hash, path string) (*Entry, error) {
-	if !fs.ValidPath(path) {
+	if !validPath(path) {
 		return nil, fmt.Errorf("%q is not a path in a tree: %w", path, fs.ErrInvalid)
 	}
 	c, err := r.Commit(commit)

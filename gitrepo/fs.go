@@ -49,7 +49,7 @@ func (f *treeFS) tree(h Hash) (*tree, error) {
 }
 
 func (f *treeFS) find(op, name string) (*Entry, error) {
-	if !fs.ValidPath(name) {
+	if !validPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	e, err := findEntry(f.tree, f.root, name)
@@ -61,6 +61,10 @@ func (f *treeFS) find(op, name string) (*Entry, error) {
 	}
 	return e, nil
 }
+
+// validPath is [fs.ValidPath] less its demand for UTF-8, which git does not make of names: one odd name must not make the whole
+// tree unreadable.
+func validPath(name string) bool { return fs.ValidPath(strings.ToValidUTF8(name, "?")) }
 
 // findEntry goes down from root; nil is for a path where nothing stands.
 func findEntry(read func(Hash) (*tree, error), root Entry, name string) (*Entry, error) {

@@ -115,13 +115,8 @@ func others(live []checks.LiveGrant, id string) []checks.LiveGrant {
 // leftovers finds the grant files on main that give nothing: those that ended are for the removal commit, those that were
 // never approved are findings for as long as they are there, and so is what is no grant at all.
 func (r *Observer) leftovers(out *Outlook) error {
-	_, problems := grants.LoadGrants(out.tip.Files)
-	for _, p := range problems {
-		if _, ok := grants.IDOf(p.File); !ok {
-			out.Findings = append(out.Findings, p.Error())
-		}
-	}
 	last := lastWord(out.Book.Receipts(), out.decided)
+	judged := map[string]bool{}
 	err := fs.WalkDir(out.tip.Files, "grants", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -130,6 +125,7 @@ func (r *Observer) leftovers(out *Outlook) error {
 		if err != nil || d.IsDir() || !ok {
 			return err
 		}
+		judged[path] = true
 		if _, live := out.state.Grants[id]; live {
 			return nil
 		}
@@ -143,6 +139,12 @@ func (r *Observer) leftovers(out *Outlook) error {
 	})
 	if err != nil {
 		out.fail("read grants/ on main: %v", err)
+	}
+	_, problems := grants.LoadGrants(out.tip.Files)
+	for _, p := range problems {
+		if !judged[p.File] {
+			out.Findings = append(out.Findings, p.Error())
+		}
 	}
 	return nil
 }
