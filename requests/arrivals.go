@@ -79,32 +79,59 @@ func (g *Gatherer) swapped(seen, tip gitrepo.Hash) ([]Arrival, error) {
 
 // walk turns steps (newest first) into arrivals. A rebase merge is several steps, which are judged as the one change they are.
 func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.Hash) ([]Arrival, error) {
-	at := map[gitrepo.Hash]int{} // place in steps
+	w := walker{Gatherer: g, steps: steps, at: map[gitrepo.Hash]int{}, pulls: map[int]github.Pull{}}
 	for i, h := range steps {
-		at[h] = i
+		w.at[h] = i
 	}
 	var out []Arrival
 	base := seen
 	for i := len(steps) - 1; i >= 0; i-- {
-		a, err := g.arrival(base, steps[i])
+		a, last, err := w.next(ctx, base, i)
 		if err != nil {
 			return nil, err
 		}
-		if !a.Grants() && !a.Configuration() && !a.Ends() {
-			base = steps[i]
-			continue
+		if a.Grants() || a.Configuration() || a.Ends() {
+			out = append(out, a)
 		}
-		if a.Grants() || a.Configuration() {
-			last, err := g.broughtBy(ctx, &a, steps, at, i)
-			if err != nil {
-				return nil, err
-			}
-			i = last
-		}
-		out = append(out, a)
-		base = a.Tip
+		base, i = a.Tip, last
 	}
 	return out, nil
+}
+
+// walker is one walk over the first parents of main.
+type walker struct {
+	*Gatherer
+	steps []gitrepo.Hash       // newest first
+	at    map[gitrepo.Hash]int // place in steps
+	pulls map[int]github.Pull  // asked for already
+}
+
+// next is the arrival that begins with steps[i], and the place of its last step.
+func (w *walker) next(ctx context.Context, base gitrepo.Hash, i int) (Arrival, int, error) {
+	a, err := w.arrival(base, w.steps[i])
+	if err != nil && i > 0 && unreadable(err) {
+		return w.past(ctx, base, i, err)
+	}
+	if err != nil || !a.Grants() && !a.Configuration() {
+		return a, i, err
+	}
+	return w.broughtBy(ctx, a, i)
+}
+
+// past joins a step whose trees cannot be read to the next that can: what the two changed together came with no pull request.
+// Whoever mends main is so not held to what it was; while its tip cannot be read there is nothing to judge.
+func (w *walker) past(ctx context.Context, base gitrepo.Hash, i int, why error) (Arrival, int, error) {
+	a, last, err := w.next(ctx, base, i-1)
+	a.Pull, a.Method = nil, ""
+	a.Reasons = append(a.Reasons, checks.Reason{
+		Text: fmt.Sprintf("commit %.12s, on the way to %.12s, cannot be read: %v", w.steps[i], a.Tip, why), Hint: "remove what it brought, and ask again",
+	})
+	return a, last, err
+}
+
+// unreadable says whether a commit or its trees are such that no reader will ever take them, however often it tries.
+func unreadable(err error) bool {
+	return errors.Is(err, gitrepo.ErrMalformed) || errors.Is(err, gitrepo.ErrLimit)
 }
 
 func (g *Gatherer) arrival(base, tip gitrepo.Hash) (Arrival, error) {
@@ -117,54 +144,86 @@ func (g *Gatherer) arrival(base, tip gitrepo.Hash) (Arrival, error) {
 
 // broughtBy finds the one merged pull request that brought steps[i], extends the arrival to all its steps, and returns the place
 // of its last one. None or several leave Pull nil, with the reason.
-func (g *Gatherer) broughtBy(ctx context.Context, a *Arrival, steps []gitrepo.Hash, at map[gitrepo.Hash]int, i int) (int, error) {
-	numbers, err := g.Forge.PullsOf(ctx, g.Repo, steps[i].String())
+func (w *walker) broughtBy(ctx context.Context, a Arrival, i int) (Arrival, int, error) {
+	found, err := w.behind(ctx, i)
+	if err != nil || len(found) == 0 {
+		return a, i, err
+	}
+	if len(found) > 1 {
+		a.Reasons = append(a.Reasons, checks.Reason{
+			Text: fmt.Sprintf("commit %.12s belongs to %d pull requests, so whose approval counts is ambiguous", a.Tip, len(found)), Hint: "remove it, and ask again",
+		})
+		return a, i, nil
+	}
+	p := found[0]
+	last := w.at[gitrepo.NewHash(p.MergeCommit)]
+	if ok, err := w.oneRebase(ctx, p, i, last); err != nil || !ok {
+		a.Reasons = append(a.Reasons, checks.Reason{
+			Text: fmt.Sprintf("commit %.12s reached main apart from the merge of pull request %d", a.Tip, p.Number), Hint: "remove it, and ask again",
+		})
+		return a, i, err
+	}
+	return w.extend(a, p, last)
+}
+
+// behind lists the merged pull requests that may have brought steps[i].
+func (w *walker) behind(ctx context.Context, i int) ([]github.Pull, error) {
+	numbers, err := w.Forge.PullsOf(ctx, w.Repo, w.steps[i].String())
 	if err != nil {
-		return i, err
+		return nil, err
 	}
 	var found []github.Pull
 	for _, n := range numbers {
-		p, err := g.Forge.Pull(ctx, g.Repo, n)
-		if err != nil {
-			return i, err
+		p, known := w.pulls[n]
+		if !known {
+			if p, err = w.Forge.Pull(ctx, w.Repo, n); err != nil {
+				return nil, err
+			}
+			w.pulls[n] = p
 		}
-		j, onMain := at[gitrepo.NewHash(p.MergeCommit)]
+		j, onMain := w.at[gitrepo.NewHash(p.MergeCommit)]
 		// steps run newest first: the merge commit must be this step or a later one, at most as many as the pull request has.
 		if p.Merged && onMain && j <= i && i-j < max(1, p.Commits) {
 			found = append(found, p)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return i, nil
-	case 1:
-		return g.extend(a, &found[0], steps, at[gitrepo.NewHash(found[0].MergeCommit)])
-	}
-	a.Reasons = append(a.Reasons, checks.Reason{
-		Text: fmt.Sprintf("commit %.12s belongs to %d pull requests, so whose approval counts is ambiguous", a.Tip, len(found)), Hint: "remove it, and ask again",
-	})
-	return i, nil
+	return found, nil
 }
 
-func (g *Gatherer) extend(a *Arrival, p *github.Pull, steps []gitrepo.Hash, last int) (int, error) {
-	merge, err := g.Git.Commit(steps[last])
+// oneRebase says whether everything from steps[i] to the merge commit is the pull request's own, commit upon commit. A commit
+// of somebody else's between them, such as one that ends a grant, must not be swallowed by the sum of all.
+func (w *walker) oneRebase(ctx context.Context, p github.Pull, i, last int) (bool, error) {
+	if i == last {
+		return true, nil
+	}
+	for k := i; k >= last; k-- {
+		c, err := w.Git.Commit(w.steps[k])
+		if err != nil || len(c.Parents) != 1 {
+			return false, err
+		}
+		found, err := w.behind(ctx, k)
+		if err != nil || len(found) != 1 || found[0].Number != p.Number {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (w *walker) extend(a Arrival, p github.Pull, last int) (Arrival, int, error) {
+	merge, err := w.Git.Commit(w.steps[last])
 	if err != nil {
-		return last, err
+		return a, last, err
 	}
 	method := "squash"
 	switch {
 	case len(merge.Parents) > 1:
 		method = "merge"
-	case steps[last] != a.Tip:
+	case w.steps[last] != a.Tip:
 		method = "rebase"
 	}
-	whole, err := g.arrival(a.Base, steps[last])
-	if err != nil {
-		return last, err
-	}
-	whole.Pull, whole.Method = p, method
-	*a = whole
-	return last, nil
+	whole, err := w.arrival(a.Base, w.steps[last])
+	whole.Pull, whole.Method = &p, method
+	return whole, last, err
 }
 
 // Merged gathers the facts of an arrival: as for an open pull request, but against main as it was just before, at the
@@ -199,21 +258,38 @@ func (g *Gatherer) Merged(ctx context.Context, a Arrival, live LiveOf, unfit []c
 	return f, snap, g.complete(ctx, &f, snap, *a.Pull, head, a.Change, live)
 }
 
-// evil finds what makes the merge another than the one that was reviewed: what check would say of the branch on this base, and
-// every change of main that is none of the branch's own. That the branch holds the same bytes is not enough: a file that it
-// merely kept, from a main that was older, was not shown to its reviewers.
+// evil finds what makes the merge another than the one that was reviewed: what check would say of the branch on this base, every
+// change of main that is none of the branch's own, and every one of those that main did not get. That the branch holds the same
+// bytes is not enough: a file that it merely kept, from a main that was older, was not shown to its reviewers. Nor is a part of
+// what they approved: one grant may have been approved because another was to end.
 func (g *Gatherer) evil(a Arrival, head gitrepo.Hash) ([]checks.Reason, error) {
 	own, out, err := g.proposed(a.Base, head)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range a.Change {
-		if !slices.ContainsFunc(own, func(o gitrepo.Change) bool { return o.Path == c.Path && sameEntry(o.After, c.After) }) {
-			out = append(out, checks.Reason{
-				Pos: grants.Pos{File: c.Path}, Text: fmt.Sprintf("the merge %.12s brought a change that is none of the branch's at %.12s", a.Tip, head),
-				Hint: "remove it, and ask again",
-			})
-		}
+	for _, c := range without(a.Change, own) {
+		out = append(out, checks.Reason{
+			Pos: grants.Pos{File: c.Path}, Text: fmt.Sprintf("the merge %.12s brought a change that is none of the branch's at %.12s", a.Tip, head),
+			Hint: "remove it, and ask again",
+		})
+	}
+	for _, c := range without(own, a.Change) {
+		out = append(out, checks.Reason{
+			Pos: grants.Pos{File: c.Path}, Text: fmt.Sprintf("the merge %.12s left out what the branch changed here at %.12s", a.Tip, head),
+			Hint: "remove the rest, and ask again",
+		})
 	}
 	return out, nil
+}
+
+// without lists the changes that have no equal among the others.
+func without(changes, others []gitrepo.Change) []gitrepo.Change {
+	after := map[string]*gitrepo.Entry{}
+	for _, o := range others {
+		after[o.Path] = o.After
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c gitrepo.Change) bool {
+		other, both := after[c.Path]
+		return both && sameEntry(other, c.After)
+	})
 }

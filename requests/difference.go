@@ -16,7 +16,19 @@ const maxCommits = 250
 
 // proposed is what merging head would change on main: the branch's own changes, less what main holds already. A path that
 // both sides changed has no bytes that anyone has reviewed, which is a reason against approval.
+//
+// A branch that no reader will ever take, however often it tries, is refused for that: an error would ask for another try.
 func (g *Gatherer) proposed(main, head gitrepo.Hash) ([]gitrepo.Change, []checks.Reason, error) {
+	change, reasons, err := g.difference(main, head)
+	if err != nil && unreadable(err) {
+		return nil, []checks.Reason{{
+			Text: fmt.Sprintf("the branch cannot be read: %v", err), Hint: "make a new branch from main with this one change",
+		}}, nil
+	}
+	return change, reasons, err
+}
+
+func (g *Gatherer) difference(main, head gitrepo.Hash) ([]gitrepo.Change, []checks.Reason, error) {
 	bases, err := g.Git.MergeBase(main, head)
 	if err != nil {
 		return nil, nil, fmt.Errorf("merge base of %s and %s: %w", main, head, err)

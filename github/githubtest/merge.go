@@ -95,6 +95,11 @@ func (s *Server) mergeInto(p *pull, by *account, method string, m mergeMessage) 
 		return "", err
 	}
 	s.markMerged(p, by, sha, base, at)
+	if method == "rebase" {
+		if p.rebased, err = s.git(p.repo).lines("rev-list", base+".."+sha); err != nil {
+			return "", err
+		}
+	}
 	if err := s.updateRef(p.repo, by, "refs/heads/"+p.baseRef, sha, "pr_merge"); err != nil {
 		return "", err
 	}

@@ -23,9 +23,10 @@ type pull struct {
 
 	merged      *time.Time
 	mergedBy    *account
-	mergeCommit string // of the merge, or the test merge while open
-	mergedBase  string // where the base branch stood just before the merge
-	mergeKey    string // base and head that the test merge was made of
+	mergeCommit string   // of the merge, or the test merge while open
+	mergedBase  string   // where the base branch stood just before the merge
+	rebased     []string // the commits that a rebase made of the pull request's own
+	mergeKey    string   // base and head that the test merge was made of
 	mergeable   bool
 	unknown     int // reads for which mergeable is still null
 
@@ -244,7 +245,7 @@ func (x *exchange) listPullsOfCommit(r *repo, sha string) (reply, error) {
 		if err != nil {
 			return reply{}, err
 		}
-		brought := p.merged != nil && p.mergeCommit == sha
+		brought := p.merged != nil && (p.mergeCommit == sha || slices.Contains(p.rebased, sha))
 		if brought || slices.Contains(commits, sha) {
 			list = append(list, p)
 		}
