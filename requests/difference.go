@@ -172,10 +172,20 @@ func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, pull github.
 		if err != nil {
 			return err
 		}
-		f.Reviews = append(f.Reviews, checks.Review{ID: r.ID, By: account(r.By), State: checks.ReviewState(r.State), Commit: r.Commit, At: r.At, SameBytes: s})
+		by, err := g.reviewer(ctx, f.Configuration.People, r)
+		if err != nil {
+			return err
+		}
+		f.Reviews = append(f.Reviews, checks.Review{ID: r.ID, By: by, State: checks.ReviewState(r.State), Commit: r.Commit, At: r.At, SameBytes: s})
 	}
 	if pull.Fork {
 		return nil // denied for it: pushes to a fork cannot be seen
+	}
+	if pull.BaseRef == f.Configuration.Config.Branch { // any other is denied for it
+		f.Pull.BaseMoves, err = g.Forge.BaseMoves(ctx, g.Repo, pull.Number, pull.BaseRef)
+		if err != nil {
+			return err
+		}
 	}
 	pushes, err := g.Forge.Pushes(ctx, g.Repo, "refs/heads/"+pull.HeadRef)
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/github"
 	"github.com/lapse-access/lapse/grants"
 )
 
@@ -46,6 +48,42 @@ func (g *Gatherer) addAccount(ctx context.Context, f *checks.Facts, login string
 		f.Accounts[login] = *a
 	}
 	return nil
+}
+
+// reviewer is who gave a review. The list of reviews says nothing of a suspension, and the record of a team may lag behind a
+// deletion, so whoever's approval could count is asked for by id.
+func (g *Gatherer) reviewer(ctx context.Context, people grants.People, r github.Review) (checks.Account, error) {
+	by := account(r.By)
+	if checks.ReviewState(r.State) != checks.Approved || !mapped(people, by.ID) {
+		return by, nil
+	}
+	if known, ok := g.approvers[by.ID]; ok {
+		return known, nil
+	}
+	found, exists, err := g.Forge.UserByID(ctx, by.ID)
+	if err != nil {
+		return by, fmt.Errorf("look up account %s, who approved: %w", by.Login, err)
+	}
+	if now := account(found); exists {
+		by.Suspended, by.Bot = now.Suspended, by.Bot || now.Bot
+	} else {
+		by.ID = 0 // deleted
+	}
+	if g.approvers == nil {
+		g.approvers = map[int64]checks.Account{}
+	}
+	g.approvers[r.By.ID] = by
+	return by, nil
+}
+
+// mapped says whether the account of that id belongs to anybody in people.yaml.
+func mapped(people grants.People, id int64) bool {
+	for _, p := range people.People {
+		if id != 0 && (p.ID == id || slices.Contains(p.Also, id)) {
+			return true
+		}
+	}
+	return false
 }
 
 // addTeams looks up the teams among the parties. One that cannot be looked up is an error: whoever may approve is then unknown.

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/github"
@@ -24,9 +25,11 @@ type Forge interface {
 	Pull(ctx context.Context, repo github.Repo, number int) (github.Pull, error)
 	Reviews(ctx context.Context, repo github.Repo, number int) ([]github.Review, error)
 	Pushes(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
+	BaseMoves(ctx context.Context, repo github.Repo, number int, base string) ([]time.Time, error)
 	PullsOf(ctx context.Context, repo github.Repo, sha string) ([]int, error)
 	TeamMembers(ctx context.Context, org, slug string) ([]github.Account, error)
 	User(ctx context.Context, login string) (github.Account, bool, error)
+	UserByID(ctx context.Context, id int64) (github.Account, bool, error)
 }
 
 // Gatherer gathers facts about the requests of one access repository. It is used by one goroutine at a time.
@@ -39,6 +42,7 @@ type Gatherer struct {
 	snapshots map[gitrepo.Hash]*Snapshot
 	teams     map[grants.Party]checks.Team
 	accounts  map[string]*checks.Account // nil: no such account
+	approvers map[int64]checks.Account   // as they stand now
 }
 
 // References of the local mirror. They are the gatherer's own; nothing on the forge moves them but a fetch.

@@ -197,7 +197,7 @@ func cmdTeam(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func cmdAccount(ts *testscript.TestScript, _ bool, args []string) {
-	need(ts, args, 2, "account new|bot|rename|delete|suspend WHO [TO]")
+	need(ts, args, 2, "account new|bot|rename|delete|suspend|restore WHO [TO|ID]")
 	p := playOf(ts)
 	switch args[0] {
 	case "new":
@@ -213,8 +213,10 @@ func cmdAccount(ts *testscript.TestScript, _ bool, args []string) {
 		p.DeleteUser(args[1])
 	case "suspend":
 		p.SuspendUser(args[1])
+	case "restore":
+		p.UnsuspendUser(args[1])
 	default:
-		ts.Fatalf("account: %s is not new, bot, rename, delete or suspend", args[0])
+		ts.Fatalf("account: %s is not new, bot, rename, delete, suspend or restore", args[0])
 	}
 }
 
