@@ -217,6 +217,20 @@ func TestA20BaseOtherThanTheMainBranchIsDenied(t *testing.T) {
 	expect(t, s.judge(), OutcomeDenied, `goes to branch ""`)
 }
 
+func TestA20ApprovalFromBeforeTheBaseMovedDoesNotCount(t *testing.T) {
+	s := sound()
+	s.Pull.BaseMoves = []time.Time{minutes(10), minutes(5)}
+	expect(t, s.judge(), OutcomeWaiting, "carol: not given after the base of the pull request changed")
+	s.review(carol, Approved, 12)
+	expect(t, s.judge(), OutcomeApproved, "")
+	// What happens to the branch after the merge takes nothing from it.
+	s.merge(20)
+	s.Pull.BaseMoves = append(s.Pull.BaseMoves, minutes(21))
+	expect(t, s.judge(), OutcomeApproved, "")
+	s.Pull.BaseMoves = append(s.Pull.BaseMoves, minutes(20))
+	expect(t, s.judge(), OutcomeWaiting, "carol: not given after the base")
+}
+
 func TestA21ReviewAfterTheMergeDoesNotCount(t *testing.T) {
 	s := sound()
 	s.merge(9)

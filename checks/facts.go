@@ -70,7 +70,10 @@ type Pull struct {
 	Closed    bool      `json:"closed,omitempty"`
 	Labels    []string  `json:"labels,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
-	Merge     *Merge    `json:"merge,omitempty"` // nil while not merged
+	// BaseMoves are when it was pointed at another branch, or the branch that it goes to was rewound: what reviewers were shown
+	// before is not what would be merged, though every byte of the head is the same.
+	BaseMoves []time.Time `json:"base_moves,omitempty"`
+	Merge     *Merge      `json:"merge,omitempty"` // nil while not merged
 }
 
 // Merge is how and when a pull request was merged, by the forge's record.

@@ -155,6 +155,7 @@ func (j *judgement) count() tally {
 		merged:  j.Pull.Merge != nil,
 		merge:   j.merged,
 		brought: h.brought,
+		based:   lastBaseMove(j.Pull),
 		unknown: len(h.faults) > 0,
 		ttl:     j.Configuration.Config.Limits.ApprovalTTL,
 	})

@@ -146,3 +146,14 @@ func comparePushes(a, b Push) int {
 	return strings.Compare(fmt.Sprintf("%s %s %d %s %t", a.Before, a.After, a.By.ID, a.Kind, a.SameBytes),
 		fmt.Sprintf("%s %s %d %s %t", b.Before, b.After, b.By.ID, b.Kind, b.SameBytes))
 }
+
+// lastBaseMove is when the base last moved other than forward, up to the merge; zero if it never did.
+func lastBaseMove(p *Pull) time.Time {
+	var last time.Time
+	for _, at := range p.BaseMoves {
+		if at.After(last) && (p.Merge == nil || !at.After(p.Merge.At)) {
+			last = at
+		}
+	}
+	return last
+}

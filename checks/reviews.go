@@ -131,6 +131,7 @@ type clock struct {
 	merged  bool
 	merge   time.Time     // if merged
 	brought time.Time     // when the bytes were last pushed
+	based   time.Time     // when the base last moved other than forward; zero: never
 	unknown bool          // brought could not be told: nothing counts
 	ttl     time.Duration // of an approval
 }
@@ -155,6 +156,8 @@ func (c clock) stale(r Review) string {
 		return "it is not known when the bytes were pushed"
 	case !r.At.After(c.brought):
 		return "not given after the push that brought the bytes"
+	case !r.At.After(c.based):
+		return "not given after the base of the pull request changed"
 	case c.now.Sub(r.At) > c.ttl:
 		return fmt.Sprintf("older than limits.approval_ttl (%s)", grants.FormatDuration(c.ttl))
 	}

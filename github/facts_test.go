@@ -114,6 +114,41 @@ func TestA04PushesTellWhoPushedWhateverTheCommitsClaim(t *testing.T) {
 	}
 }
 
+func TestA20BasesThatMovedAreTold(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.As("alice").PushFiles(accessRepo, "side", "main", map[string]string{"x": "1"}, "x")
+	must(t, err)
+	_, err = w.As("alice").PushFiles(accessRepo, "asked", "side", map[string]string{"y": "1"}, "y")
+	must(t, err)
+	number, err := w.As("alice").OpenPullInto(accessRepo, "side", "asked", "Ask")
+	must(t, err)
+	c := w.client(t, w.Token("bob"))
+	moves := func(base string) int {
+		list, err := c.BaseMoves(t.Context(), access, number, base)
+		must(t, err)
+		return len(list)
+	}
+	before := moves("main")
+	for i := range 101 { // more than one page
+		must(t, w.As("alice").EditPull(accessRepo, number, map[string]any{"base": []string{"main", "side"}[i%2]}))
+	}
+	if n := moves("main"); n != before+101 {
+		t.Errorf("%d moves after 101 changes of the base, %d before", n, before)
+	}
+	was := w.Branch(accessRepo, "side")
+	_, err = w.As("alice").PushFiles(accessRepo, "side", "", map[string]string{"x": "2"}, "x")
+	must(t, err)
+	forward := moves("side")
+	must(t, w.As("alice").ForcePush(accessRepo, "side", was))
+	if n := moves("side"); n != forward+1 || moves("main") != before+101 {
+		t.Errorf("%d moves after a force-push, %d before", n, forward)
+	}
+	w.Fail(githubtest.Failure{Path: ".*/issues/.*/events", Status: 403, Times: -1})
+	if list, err := c.BaseMoves(t.Context(), access, number, "main"); err == nil {
+		t.Errorf("events that cannot be read are %v", list)
+	}
+}
+
 func TestA18AllPushesAreRead(t *testing.T) {
 	w := newWorld(t)
 	for i := range 105 {

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,6 +40,11 @@ type activity struct {
 // Pushes reads everything that was pushed to a branch ("x" or "refs/heads/x"), oldest first. A branch that was deleted keeps its
 // record; one that never was has none.
 func (c *Client) Pushes(ctx context.Context, r Repo, ref string) ([]Push, error) {
+	return c.pushes(ctx, r, ref, "")
+}
+
+// pushes are those of one kind; "" means all.
+func (c *Client) pushes(ctx context.Context, r Repo, ref, kind string) ([]Push, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -50,12 +56,15 @@ func (c *Client) Pushes(ctx context.Context, r Repo, ref string) ([]Push, error)
 	var out []Push
 	seen, after := map[string]bool{}, ""
 	for len(seen) < maxPages {
-		list, next, err := c.activityPage(ctx, r, "refs/heads/"+branch, after)
+		list, next, err := c.activityPage(ctx, r, url.Values{"ref": {"refs/heads/" + branch}, "activity_type": {kind}, "after": {after}})
 		if err != nil {
 			return nil, c.explain(err, hintRepo, "read the pushes to %s of %s", branch, r)
 		}
 		for _, a := range list {
 			p, err := pushOf(a, branch)
+			if err == nil && kind != "" && p.Kind != kind {
+				err = fmt.Errorf("the answer tells of another kind")
+			}
 			if err != nil {
 				return nil, fmt.Errorf("read the pushes to %s of %s: %w", branch, r, err)
 			}
@@ -74,11 +83,9 @@ func (c *Client) Pushes(ctx context.Context, r Repo, ref string) ([]Push, error)
 	return nil, c.explain(errCircle, "", "read the pushes to %s of %s", branch, r)
 }
 
-func (c *Client) activityPage(ctx context.Context, r Repo, ref, after string) ([]activity, string, error) {
-	query := url.Values{"ref": {ref}, "per_page": {strconv.Itoa(perPage)}}
-	if after != "" {
-		query.Set("after", after)
-	}
+func (c *Client) activityPage(ctx context.Context, r Repo, query url.Values) ([]activity, string, error) {
+	maps.DeleteFunc(query, func(_ string, v []string) bool { return v[0] == "" })
+	query.Set("per_page", strconv.Itoa(perPage))
 	var list []activity
 	resp, err := c.get(ctx, "repos/"+r.Owner+"/"+r.Name+"/activity", query.Encode(), &list)
 	if err != nil {

@@ -22,6 +22,7 @@ type issue struct {
 	closed   *time.Time
 	labels   []*label
 	comments []*comment
+	events   []*event
 	pull     *pull // nil for an issue
 }
 

@@ -222,6 +222,7 @@ func (x *exchange) updatePull() (reply, error) {
 	set(&p.body, ask.Body)
 	if ask.Base != nil && *ask.Base != p.baseRef {
 		p.baseRef, p.baseSHA, p.mergeKey = *ask.Base, p.repo.branch(*ask.Base), ""
+		p.events = append(p.events, &event{x.newID(), x.who.account, "base_ref_changed", at})
 	}
 	if ask.State != nil {
 		if err := x.setState(p.issue, *ask.State, at); err != nil {

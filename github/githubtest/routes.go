@@ -115,6 +115,7 @@ func (x *exchange) issueChild() (reply, error) {
 	}
 	h := map[string]handler{
 		"GET comments": (*exchange).listComments, "POST comments": (*exchange).createComment,
+		"GET events": (*exchange).listIssueEvents,
 		"GET labels": (*exchange).listIssueLabels, "POST labels": (*exchange).addIssueLabels, "PUT labels": (*exchange).addIssueLabels,
 		"GET comment": (*exchange).getComment, "PATCH comment": (*exchange).updateComment, "DELETE comment": (*exchange).deleteComment,
 	}[x.r.Method+" "+what]
