@@ -26,7 +26,6 @@ type Forge interface {
 	Reviews(ctx context.Context, repo github.Repo, number int) ([]github.Review, error)
 	Pushes(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
 	BaseMoves(ctx context.Context, repo github.Repo, number int, base string) ([]time.Time, error)
-	BaseMoves(ctx context.Context, repo github.Repo, number int, base string) ([]time.Time, error)
 	PullsOf(ctx context.Context, repo github.Repo, sha string) ([]int, error)
 	TeamMembers(ctx context.Context, org, slug string) ([]github.Account, error)
 	User(ctx context.Context, login string) (github.Account, bool, error)
