@@ -45,7 +45,7 @@ func TestAnUnchangedAnswerIsServedFromTheCacheAndAChangedOneIsNot(t *testing.T) 
 				t.Errorf("%d whole answers, want 1", whole)
 			}
 			state = `"2026-01-01T00:00:00Z"`
-			if !suspended(t, c) || !suspended(t, c) || whole != 2 {
+			if first, again := suspended(t, c), suspended(t, c); !first || !again || whole != 2 {
 				t.Errorf("the change is not seen, or costs %d answers", whole)
 			}
 			// Another identity shares nothing.

@@ -148,10 +148,10 @@ func keyID(public crypto.PublicKey) (string, error) {
 			return "", errors.New("not an Ed25519 key: wrong length")
 		}
 	case *ecdsa.PublicKey:
-		if p == nil || p.Curve != elliptic.P256() || p.X == nil || p.Y == nil {
+		if p == nil || p.Curve != elliptic.P256() {
 			return "", errors.New("an ECDSA key must be on the curve P-256")
 		}
-		if _, err := p.ECDH(); err != nil {
+		if _, err := p.Bytes(); err != nil {
 			return "", errors.New("not an ECDSA key: no point of the curve")
 		}
 	default:

@@ -218,7 +218,7 @@ func TestTheTrustFolderHoldsPublicKeysOnly(t *testing.T) {
 	if vs, problems := LoadVerifiers(fstest.MapFS{}); len(vs)+len(problems) > 0 {
 		t.Errorf("no folder: %v, %v", vs, problems)
 	}
-	for _, public := range []any{nil, (*ecdsa.PublicKey)(nil), ed25519.PublicKey{1}, &ecdsa.PublicKey{Curve: elliptic.P256()}, rsaKey.Public()} {
+	for _, public := range []any{nil, (*ecdsa.PublicKey)(nil), ed25519.PublicKey{1}, rsaKey.Public()} {
 		if v, err := VerifierOf(public); err == nil {
 			t.Errorf("%T: a verifier %v", public, v)
 		}
