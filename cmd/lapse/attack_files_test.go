@@ -39,32 +39,37 @@ type hostile struct {
 // text is a hostile file at an ordinary path.
 func text(data, want string) hostile { return hostile{"", "100644", data, want} }
 
-// refuseEach lets alice ask for each of the entries in a pull request of its own, and mallory merge them all whatever the check
-// says. Each must be denied for its reason before the merge and after it, and an honest request among them must be given:
-// that is what shows that a file that is let through would be seen.
+// refuseEach lets alice ask for all of the entries at once, which check must deny with the reason of each. Then she asks for each in
+// a pull request of its own, and mallory merges them all whatever the check says: each must be refused for its reason, and an honest
+// request among them must be given. That is what shows that a file that is let through would be seen.
 func refuseEach(t *testing.T, all []hostile) {
 	t.Helper()
 	th := newTheatre(t, nil)
+	together := map[string]githubtest.Entry{}
 	pulls := map[int]hostile{}
 	for i, h := range all {
 		if h.path == "" {
 			h.path = fmt.Sprintf("grants/x%d.yaml", i)
 		}
 		h.want = strings.Replace(h.want, "FILE", h.path, 1)
-		n := th.ask("alice", fmt.Sprintf("attempt-%d", i), map[string]githubtest.Entry{h.path: {Mode: h.mode, Data: h.data}})
-		pulls[n] = h
-		denied(t, fmt.Sprintf("check of %q", h.path), th.check(n), h.want)
+		together[h.path] = githubtest.Entry{Mode: h.mode, Data: h.data}
+		pulls[th.ask("alice", fmt.Sprintf("attempt-%d", i), map[string]githubtest.Entry{h.path: together[h.path]})] = h
+	}
+	v := th.check(th.ask("alice", "together", together))
+	for _, h := range pulls {
+		denied(t, fmt.Sprintf("check of %q", h.path), v, h.want)
 	}
 	good := th.ask("bob", "honest", map[string]githubtest.Entry{"grants/bob.yaml": {Mode: "100644", Data: strings.Replace(honest, "alice", "bob", 1)}})
 	if v := th.check(good); v.Outcome != checks.OutcomeApproved {
 		t.Fatalf("the honest request: %+v", v)
 	}
-	for n := 1; n <= good; n++ {
+	for n := range pulls {
 		th.force(n)
 	}
+	th.force(good)
 	rep, code := th.reconcile()
-	if code != exitRefused || len(rep.Failures) > 0 || len(rep.Judged) != good {
-		t.Errorf("reconcile leaves with %d, judged %d of %d, could not: %q", code, len(rep.Judged), good, rep.Failures)
+	if code != exitRefused || len(rep.Failures) > 0 || len(rep.Judged) != len(all)+1 {
+		t.Errorf("reconcile leaves with %d, judged %d of %d, could not: %q", code, len(rep.Judged), len(all)+1, rep.Failures)
 	}
 	for _, j := range rep.Judged {
 		if h, ok := pulls[j.Pull]; ok {
