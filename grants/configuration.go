@@ -138,12 +138,12 @@ func (l *loading) readTargets(w configFile, d *decoder) {
 func (l *loading) targetType(d *decoder, path string, w targetEntry) (TargetType, bool) {
 	name, ok := w["type"]
 	if !ok {
-		d.problem(path, meant("", keys(l.types)), "the key %q is missing", "type")
+		d.problem(path, d.meant("", maps.Keys(l.types)), "the key %q is missing", "type")
 		return TargetType{}, false
 	}
 	t, ok := l.types[string(name)]
 	if !ok {
-		d.problem(path+".type", meant(string(name), keys(l.types)), "no type of target is called %s", show(string(name)))
+		d.problem(path+".type", d.meant(string(name), maps.Keys(l.types)), "no type of target is called %s", show(string(name)))
 	}
 	t.Name = string(name)
 	return t, ok
@@ -168,7 +168,7 @@ func checkFields(d *decoder, path, what string, fields []Field, values map[strin
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if !known[key] {
-			d.problem(join(path, key), meant(key, keys(known)), "unknown key %s of a %s", show(key), what)
+			d.problem(join(path, key), d.meant(key, maps.Keys(known)), "unknown key %s of a %s", show(key), what)
 		}
 	}
 }
@@ -253,7 +253,7 @@ func (l *loading) checkGroup(d *decoder, path, group string) {
 		d.problem(path, "", "group %q could not be read, see the problems of people.yaml", group)
 		return
 	}
-	d.problem(path, meant(group, keys(l.c.People.Groups)), "people.yaml has no group %q", group)
+	d.problem(path, d.meant(group, maps.Keys(l.c.People.Groups)), "people.yaml has no group %q", group)
 }
 
 // Account is who a person is at a target: their numeric GitHub id where the target's accounts are ids, else what

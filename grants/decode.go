@@ -2,6 +2,7 @@ package grants
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -157,7 +158,7 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) unknownKey(key *yaml.Node, fields map[string]int) {
 	if len(d.problems)-d.contained < maxProblems {
-		d.add(Problem{Pos: d.at(key), Text: "unknown key " + show(key.Value), Hint: meant(key.Value, keys(fields))})
+		d.add(Problem{Pos: d.at(key), Text: "unknown key " + show(key.Value), Hint: d.meant(key.Value, maps.Keys(fields))})
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"iter"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,6 +102,15 @@ const (
 
 func (d *document) add(p Problem) { d.problems = append(d.problems, p) }
 
+// meant is the hint for an unknown name, while the problem it belongs to can still be among those reported: looking for the
+// nearest of many names for each of many problems would take long.
+func (d *document) meant(name string, known iter.Seq[string]) string {
+	if len(d.problems) > 2*maxProblems {
+		return ""
+	}
+	return meant(name, slices.Collect(known))
+}
+
 // at is the place of a node. The parser puts what is not there (an empty value at the end) past the last line.
 func (d *document) at(n *yaml.Node) Pos {
 	line := min(max(n.Line, 1), len(d.lines))
@@ -129,7 +140,7 @@ func (d *document) lint(n *yaml.Node, depth int) {
 		d.add(p)
 		return
 	}
-	if depth > maxDepth {
+	if depth >= maxDepth && n.Kind != yaml.ScalarNode {
 		d.add(Problem{Pos: d.at(n), Text: fmt.Sprintf("lists and mappings are nested more than %d deep", maxDepth)})
 		return
 	}

@@ -32,7 +32,7 @@ func checkProblems(t *testing.T, data []byte, problems []Problem) {
 
 func FuzzLoadGrant(f *testing.F) {
 	for _, s := range []string{
-		grantYAML, grantWith(), grantWith("reason: 'it''s'"), grantWith("reason: |\n  x\n"), "a: &a [*a]", "? a\n: b", "- - -", "!!map {}", "%YAML 1.2\n---\na: b", "{a: b, c: [d, e]}",
+		grantYAML, grantWith(), grantWith("reason: 'it''s'"), grantWith("reason: |\n  x\n"), "a: &a [*a]", "? a\n: b", "- - -", "---", "!!map {}", "%YAML 1.2\n---\na: b", "{a: b, c: [d, e]}",
 		"a: \"\\x41\\u202e\"", "\"a\\\n b\": c", "a: b # c\n#d\n", "---\n- a\n...\n", "a: 'b\n\n c'", "user: ! x", "a: *\xc3\xa9", "\xef\xbb\xbfa: b", grantWith("duration:", "expires: 2026-12-01T18:00:00+01:00"),
 	} {
 		f.Add([]byte(s))

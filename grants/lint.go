@@ -22,7 +22,7 @@ const (
 // only serves to exhaust the parser.
 func lintBytes(file string, data []byte, most int) []Problem {
 	if len(data) > most {
-		return []Problem{{Pos: Pos{File: file}, Text: fmt.Sprintf("the file has %d bytes, more than %d", len(data), most)}}
+		return []Problem{{Pos: Pos{File: file}, Text: fmt.Sprintf("the file has more than %d bytes", most)}}
 	}
 	for _, mark := range []struct{ prefix, name string }{
 		{"\xef\xbb\xbf", "a byte order mark"}, {"\xfe\xff", "UTF-16"}, {"\xff\xfe", "UTF-16 or UTF-32"},
@@ -120,8 +120,7 @@ func lintMarker(text string, begun *bool) (Problem, bool) {
 // tooDeep follows the nesting that brackets and the markers of block collections open, quoted or not, and gives the column
 // at which it passes the bound, or 0. What indentation opens is bounded by the size of the file.
 func tooDeep(text string, depth *int) int {
-	column, markers := 0, true
-	block := 0
+	column, block, markers := 0, 0, true
 	for _, r := range text {
 		column++
 		switch r {
@@ -129,20 +128,21 @@ func tooDeep(text string, depth *int) int {
 			if markers {
 				block++
 			}
-			continue
 		case ' ':
-			continue
-		case '[', '{':
-			*depth++
-		case ']', '}':
-			*depth = max(0, *depth-1)
 		case '#':
 			if markers {
 				return 0
 			}
+		case '[', '{':
+			*depth++
+			markers = false
+		case ']', '}':
+			*depth = max(0, *depth-1)
+			markers = false
+		default:
+			markers = false
 		}
-		markers = false
-		if *depth > maxDepth || block > maxDepth+3 {
+		if *depth > maxDepth || block > maxDepth {
 			return column
 		}
 	}

@@ -36,7 +36,8 @@ func (l *loading) checkPeople(w peopleFile, d *decoder) {
 	people := map[string]Person{}
 	before := len(d.problems)
 	bad := map[string]bool{}
-	for login, entry := range w.People {
+	for _, login := range slices.Sorted(maps.Keys(w.People)) {
+		entry := w.People[login]
 		p := Person{Login: string(login), ID: int64(entry.ID), Email: string(entry.Email), At: d.places["people."+string(login)]}
 		for _, id := range entry.Also {
 			p.Also = append(p.Also, int64(id))
@@ -63,10 +64,11 @@ func merge(set map[string]bool, more []string) map[string]bool {
 // accounts checks the accounts of one person, whom it marks as bad if one is wrong.
 func (l *loading) accounts(d *decoder, login string, entry personEntry, bad map[string]bool) map[string]string {
 	accounts := map[string]string{}
-	for target, account := range entry.Accounts {
+	for _, target := range slices.Sorted(maps.Keys(entry.Accounts)) {
+		account := entry.Accounts[target]
 		accounts[string(target)] = account
 		path := "people." + login + ".accounts." + string(target)
-		if err := l.checkAccount(string(target), account); err != nil {
+		if err := l.checkAccount(d, string(target), account); err != nil {
 			bad[login] = true
 			d.add(Problem{Pos: d.place(path), Text: err.Text, Hint: err.Hint})
 		}
@@ -74,13 +76,13 @@ func (l *loading) accounts(d *decoder, login string, entry personEntry, bad map[
 	return accounts
 }
 
-func (l *loading) checkAccount(target, account string) *Problem {
+func (l *loading) checkAccount(d *decoder, target, account string) *Problem {
 	t, ok := l.c.Config.Targets[target]
 	switch {
 	case l.noTargets, l.badTargets[target]:
 		return accountProblem(names.Account(account)) // the target's own problems are reported where it is defined
 	case !ok:
-		return &Problem{Text: fmt.Sprintf("lapse.yaml has no target %q", target), Hint: meant(target, keys(l.c.Config.Targets))}
+		return &Problem{Text: fmt.Sprintf("lapse.yaml has no target %q", target), Hint: d.meant(target, maps.Keys(l.c.Config.Targets))}
 	case t.AccountsAreIDs:
 		return &Problem{Text: fmt.Sprintf("accounts at %s are GitHub's numeric ids", target), Hint: "remove the line; the id of the person is enough"}
 	}
@@ -147,21 +149,25 @@ func (l *loading) claims(people map[string]Person) map[string][]claim {
 // and counts for nothing; a group that names somebody unknown is not kept.
 func (l *loading) groups(d *decoder, w peopleFile, people map[string]Person) map[string][]string {
 	groups := map[string][]string{}
-	for name, members := range w.Groups {
+	unread := merge(map[string]bool{}, l.c.Unread)
+	for _, name := range slices.Sorted(maps.Keys(w.Groups)) {
+		members := w.Groups[name]
 		right := true
 		var kept []string
+		seen := map[string]bool{}
 		for i, member := range members {
 			login, path := string(member), fmt.Sprintf("groups.%s[%d]", name, i)
 			switch _, ok := people[login]; {
-			case slices.Contains(members[:i], member):
+			case seen[login]:
 				d.problem(path, "", "%s is named twice", login)
 				right = false
 			case ok:
 				kept = append(kept, login)
-			case !slices.Contains(l.c.Unread, login):
-				d.problem(path, meant(login, keys(people)), "people has no %q", login)
+			case !unread[login]:
+				d.problem(path, d.meant(login, maps.Keys(people)), "people has no %q", login)
 				right = false
 			}
+			seen[login] = true
 		}
 		if !right {
 			l.badGroups[string(name)] = true

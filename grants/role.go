@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -107,7 +108,7 @@ func (l *loading) checkEntitlement(d *decoder, path string, e Entitlement, entry
 		d.problem(path+".target", "", "target %s could not be read, see the problems of lapse.yaml", show(e.Target))
 		return false
 	case !ok:
-		d.problem(path+".target", meant(e.Target, keys(l.c.Config.Targets)), "lapse.yaml has no target %s", show(e.Target))
+		d.problem(path+".target", d.meant(e.Target, maps.Keys(l.c.Config.Targets)), "lapse.yaml has no target %s", show(e.Target))
 		return false
 	}
 	form, ok := formOf(l.types[t.Type], e)

@@ -152,6 +152,7 @@ func TestRolesAreWhatTheirTargetsUnderstand(t *testing.T) {
 		{file: f, old: team, new: "{target: prod-db, role: 'x; drop table'}", noRole: true, want: want(`5:29: role: account "x; drop table": character ';' at column 2: want letters, digits and ._@+-, a letter, digit or underscore first`)},
 		{file: f, old: team, new: "github", noRole: true, want: want(`5:5: entitlements[1]: want keys and values, got text`)},
 		{file: f, old: team, new: "{target: github, team: 5}", noRole: true, want: want(`5:28: team: want text, but "5" is a number to YAML (if text is meant, quote it: '5')`)},
+		{file: f, old: "  - {target: prod-db, role: readonly}\n  - " + team, new: "  []", noRole: true, want: want(`4:3: entitlements: a role gives something`)},
 		{file: f, old: "max_duration: 8h", new: "max_duraton: 8h", noRole: true, want: want(`2:1: the key "max_duration" is missing`, `6:1: unknown key "max_duraton" (did you mean "max_duration"?)`)},
 		{file: f, old: "merge: auto", new: "merge: manual", noRole: true, want: want(`11:8: merge: "manual" is unknown: want auto`)},
 		{file: f, old: "exclusive: false", new: "exclusive: off", noRole: true, want: want(`12:12: exclusive: want true or false, without quotes`)},

@@ -1,6 +1,7 @@
 package grants
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
@@ -148,5 +149,15 @@ func TestA55NoGrantsDirectoryHoldsNoGrants(t *testing.T) {
 	_, problems = LoadGrants(tree(map[string]fs.FileMode{"grants": 0o644}))
 	if diff := cmp.Diff([]string{"grants: want a directory, found a file"}, lines(problems)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestA38AFileOverTheLimitIsNotReadInPart(t *testing.T) {
+	fsys := tree(map[string]fs.FileMode{"grants/a.yaml": 0o644, "grants/b.yaml": 0o644})
+	fsys["grants/a.yaml"].Data = append([]byte(grantWith()), bytes.Repeat([]byte("#\n"), MaxFileSize/2)...)
+	fsys["grants/b.yaml"].Data = fsys["grants/a.yaml"].Data[:MaxFileSize]
+	loaded, problems := LoadGrants(fsys)
+	if diff := cmp.Diff([]string{"grants/a.yaml: the file has more than 16384 bytes"}, lines(problems)); diff != "" || loaded["a"] != nil || loaded["b"] == nil {
+		t.Error(diff, loaded)
 	}
 }
