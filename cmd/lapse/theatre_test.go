@@ -56,11 +56,14 @@ func (a ending) String() string {
 	return "exit " + strconv.Itoa(a.code) + "\n" + a.out + a.err
 }
 
-func (th *theatre) lapse(args ...string) ending {
+func (th *theatre) lapse(args ...string) ending { return th.lapseOver(http.DefaultTransport, args...) }
+
+// lapseOver runs the command over another way to the forge's API.
+func (th *theatre) lapseOver(way http.RoundTripper, args ...string) ending {
 	var out, talk bytes.Buffer
 	env := &environment{
 		args: args, in: strings.NewReader(""), out: &out, err: &talk,
-		getenv: func(name string) string { return th.vars[name] }, now: th.Clock, http: http.DefaultTransport,
+		getenv: func(name string) string { return th.vars[name] }, now: th.Clock, http: way,
 	}
 	code := run(context.Background(), env)
 	return ending{code, out.String(), talk.String()}
