@@ -75,6 +75,19 @@ func TestA03PusherCannotApprove(t *testing.T) {
 	expect(t, s.judge(), OutcomeDenied, "a foreign merge in the branch")
 }
 
+func TestA03BotsPushIsDeniedWhereSomebodyMustApprove(t *testing.T) {
+	helper := Account{Login: "helper[bot]", ID: 90, Bot: true}
+	s := sound()
+	s.push(helper, otherSHA, true, 5)
+	expect(t, s.judge(), OutcomeDenied, "pushed by helper[bot], a bot")
+	s.Configuration.Config.Automatic = true
+	s.role(func(r *grants.Role) { r.Approvals = nil })
+	expect(t, s.judge(), OutcomeApproved, "")
+	s = sound()
+	s.Pull.Author = helper // opening brings no bytes
+	expect(t, s.judge(), OutcomeApproved, "")
+}
+
 func TestA05ApprovalOfOtherBytesIsStale(t *testing.T) {
 	s := sound()
 	s.push(alice, otherSHA, true, 12)

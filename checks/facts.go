@@ -19,6 +19,8 @@
 //	for       the same bytes as the head's, and later than the push that last brought them
 //	when      not after the merge, not in the future, within limits.approval_ttl
 //
+// What a bot pushed is denied where approvals are asked for, because whoever made the bot push may be the one who approves.
+//
 // A later refusal of the person, from any of their accounts, takes an earlier approval back; dismissing the refusal does not
 // revive it. Somebody who may not approve can refuse, and not withdraw the refusal by approving: it has to be dismissed.
 package checks

@@ -141,6 +141,9 @@ func (j *judgement) count() tally {
 	}
 	h := readHistory(j.Pull, j.Pushes)
 	j.deny(h.faults...)
+	if len(j.lines) > 0 {
+		j.deny(h.hidden()...)
+	}
 	v := j.voters
 	v.bar(v.person(j.Pull.Author), "opened the request")
 	for _, login := range Users(j.Request) {

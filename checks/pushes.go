@@ -118,6 +118,20 @@ func (h *history) readBrought(head string) {
 	}
 }
 
+// hidden are the pushes by bots. A workflow of the branch pushes for whoever wrote it, who could then approve what is their own.
+func (h history) hidden() []Reason {
+	var out []Reason
+	for _, push := range h.pushes {
+		if push.By.Bot && !isDeletion(push) {
+			out = append(out, Reason{
+				Text: fmt.Sprintf("pushed by %s, a bot: who had it pushed cannot be seen", push.By.Login),
+				Hint: "let a person push the same to a new branch",
+			})
+		}
+	}
+	return out
+}
+
 // pushers are the accounts that moved the branch. Whoever deleted it brought nothing.
 func (h history) pushers() []Account {
 	var out []Account
