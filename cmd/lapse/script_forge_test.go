@@ -23,12 +23,14 @@ import (
 //	protect on|admins|off [CONTEXT…]  demand pull requests and green checks on main: of all who are no administrators, of all, of none
 //	truncate METHOD PATH BYTES        from now on the API answers so many bytes and no more
 //	answer METHOD PATH STATUS BODY    from now on the API answers this
+//	later METHOD PATH STATUS N        the first N answers are whole, the ones after them this error
 //	mend                              the API works again
+//	crowd TEAM N                      so many members more, whom GitHub lists first
 func forgeCommands() map[string]command {
 	return map[string]command{
 		"retarget": cmdRetarget, "closepull": cmdClosePull, "reviews": cmdReviews, "draftreview": cmdDraftReview,
 		"submitreview": cmdSubmitReview, "drafts": cmdDrafts, "copies": cmdCopies, "mergecommit": cmdMergeCommit,
-		"protect": cmdProtect, "truncate": cmdTruncate, "answer": cmdAnswer, "mend": cmdMend,
+		"protect": cmdProtect, "truncate": cmdTruncate, "answer": cmdAnswer, "mend": cmdMend, "later": cmdLater, "crowd": cmdCrowd,
 	}
 }
 
@@ -124,6 +126,21 @@ func cmdTruncate(ts *testscript.TestScript, _ bool, args []string) {
 func cmdAnswer(ts *testscript.TestScript, _ bool, args []string) {
 	need(ts, args, 4, "answer METHOD PATH STATUS BODY")
 	playOf(ts).fault(githubtest.Failure{Method: args[0], Path: args[1], Status: num(ts, args[2]), Body: args[3], Times: -1})
+}
+
+func cmdLater(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 4, "later METHOD PATH STATUS N")
+	playOf(ts).fault(githubtest.Failure{Method: args[0], Path: args[1], Status: num(ts, args[2]), Skip: num(ts, args[3]), Times: -1})
+}
+
+func cmdCrowd(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 2, "crowd TEAM N")
+	p := playOf(ts)
+	for i := range num(ts, args[1]) {
+		login := fmt.Sprintf("acme-%03d", i+1)
+		p.AddUser(login, githubtest.User{})
+		p.AddMember(stage.Org, args[0], login, "active")
+	}
 }
 
 // fault lasts until mend.
