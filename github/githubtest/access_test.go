@@ -180,8 +180,8 @@ func TestCollaboratorsFromOutsideAreInvited(t *testing.T) {
 	one := fmt.Sprintf("/repos/acme/access/invitations/%.0f", list[0]["id"])
 	wantStatus(t, call(t, s, root, "PATCH", one, `{"permissions":"admin"}`), 200)
 	s.AcceptRepoInvitation(access, "erin")
-	if got := s.Collaborators(access)["erin"]; got != "admin" {
-		t.Errorf("erin is %q", got)
+	if got := s.Collaborators(access)["erin"]; got != "admin" || len(s.Invitations(access)) != 0 {
+		t.Errorf("erin is %q, still invited %v", got, s.Invitations(access))
 	}
 	wantStatus(t, call(t, s, root, "PUT", path, `{"permission":"triage"}`), 204)
 	if got := call(t, s, root, "GET", path+"/permission", ""); got.field(t, "role_name") != "triage" || got.field(t, "permission") != "read" {

@@ -190,3 +190,23 @@ func TestThreeMethodsOfMergingMakeTheCommitsThatGitHubMakes(t *testing.T) {
 		})
 	}
 }
+
+func TestACommitMayClaimAnythingAndTheActivityStillTellsWhoPushed(t *testing.T) {
+	s := acme(t, githubtest.Options{})
+	sha := get[string](t)(s.As("mallory").Push(access, "forged", githubtest.Commit{
+		Author: "Bob <bob@acme.com>", Committer: "GitHub <noreply@github.com>", Message: "Trust me", Parents: []string{"main"}, Base: "main",
+		Entries: map[string]githubtest.Entry{"grants/link.yaml": {Mode: "120000", Data: "../lapse.yaml"}, "grants/\"odd\"\n.yaml": {Mode: "100755", Data: "x"}},
+	}))
+	dir := s.RepoDir(access)
+	if got := mustGit(t, dir, "log", "-1", "--format=%an %ae %cn", sha); got != "Bob bob@acme.com GitHub" {
+		t.Errorf("the commit says %q", got)
+	}
+	modes := mustGit(t, dir, "ls-tree", "-r", "--format=%(objectmode)", sha)
+	if modes != "100644\n100755\n120000" {
+		t.Errorf("modes %q", modes)
+	}
+	log := s.Activity(access)
+	if last := log[len(log)-1]; last.Actor != "mallory" || last.After != sha || last.Kind != "branch_creation" {
+		t.Errorf("activity %+v, want mallory's", last)
+	}
+}
