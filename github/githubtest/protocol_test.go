@@ -209,13 +209,13 @@ func TestEveryChangeIsLaterThanTheOneBefore(t *testing.T) {
 
 func TestGraphQLTellsWhoATokenIs(t *testing.T) {
 	s := acme(t, githubtest.Options{})
-	got := wantStatus(t, call(t, s, s.WorkflowToken(access, nil), "POST", "/../graphql", `{"query":"query { viewer { login databaseId } }"}`), 200)
+	got := wantStatus(t, call(t, s, s.WorkflowToken(access, nil), "POST", "/api/graphql", `{"query":"query { viewer { login databaseId } }"}`), 200)
 	if got.field(t, "data.viewer.login") != "github-actions[bot]" || got.field(t, "data.viewer.databaseId") != 41898282.0 {
 		t.Errorf("viewer %s", got.body)
 	}
-	got = wantStatus(t, call(t, s, s.Token("bob"), "POST", "/../graphql", `{"query":"query { repository { id } }"}`), 200)
+	got = wantStatus(t, call(t, s, s.Token("bob"), "POST", "/api/graphql", `{"query":"query { repository { id } }"}`), 200)
 	if got.field(t, "errors") == nil {
 		t.Errorf("answer %s, want errors", got.body)
 	}
-	wantStatus(t, call(t, s, "", "POST", "/../graphql", `{"query":"query { viewer { login } }"}`), 401)
+	wantStatus(t, call(t, s, "", "POST", "/api/graphql", `{"query":"query { viewer { login } }"}`), 401)
 }

@@ -45,7 +45,10 @@ func (a answer) list(t *testing.T) []map[string]any {
 // call makes one request with nothing but net/http.
 func call(t *testing.T, s *githubtest.Server, token, method, path, body string, header ...string) answer {
 	t.Helper()
-	r, err := http.NewRequest(method, s.URL()+"/api/v3"+path, bytes.NewReader([]byte(body)))
+	if path != "/api/graphql" {
+		path = "/api/v3" + path
+	}
+	r, err := http.NewRequest(method, s.URL()+path, bytes.NewReader([]byte(body)))
 	must(t, err)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
