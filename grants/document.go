@@ -105,7 +105,7 @@ func (d *document) add(p Problem) { d.problems = append(d.problems, p) }
 // meant is the hint for an unknown name, while the problem it belongs to can still be among those reported: looking for the
 // nearest of many names for each of many problems would take long.
 func (d *document) meant(name string, known iter.Seq[string]) string {
-	if len(d.problems) > 2*maxProblems {
+	if len(d.problems) > maxProblems {
 		return ""
 	}
 	return meant(name, slices.Collect(known))

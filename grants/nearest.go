@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // meant is the hint for a name that is not among those known: the nearest of them, or all if they are few. It is empty
@@ -22,15 +23,17 @@ func meant(name string, known []string) string {
 // nearest is the known name that takes the fewest single-character edits from name, if that is few enough to be a slip.
 // The first in order wins among equals.
 func nearest(name string, known []string) (string, bool) {
-	if len(name) > 100 {
+	const longest = 100 // bytes; no name that is spelt by hand is longer
+	if len(name) > longest {
 		return "", false
 	}
-	best, distance := "", 1+min(3, (len(name)+2)/3)
-	for _, k := range slices.Sorted(slices.Values(known)) {
-		if len(k) > 100 {
+	most := min(3, (len(name)+2)/3)
+	best, distance := "", most+1
+	for _, k := range known {
+		if len(k) > longest || utf8.RuneCountInString(k) > utf8.RuneCountInString(name)+most || utf8.RuneCountInString(name) > utf8.RuneCountInString(k)+most {
 			continue
 		}
-		if d := edits(strings.ToLower(name), strings.ToLower(k)); d < distance {
+		if d := edits(strings.ToLower(name), strings.ToLower(k)); d < distance || d == distance && d <= most && k < best {
 			best, distance = k, d
 		}
 	}
