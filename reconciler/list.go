@@ -13,11 +13,12 @@ import (
 // plan asks the targets who holds what is at stake, and compares.
 func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 	approved, tip := out.approved.Configuration, out.tip.Configuration
-	wanted, notes := Want(out.Now, out.state.Grants, approved, tip)
+	live, unsure := r.sameAccounts(ctx, out)
+	wanted, notes := Want(out.Now, live, approved, tip)
 	out.Notes = notes
 	exclusive := exclusiveOf(approved)
 	s := Situation{
-		Now: out.Now, Wanted: wanted, Known: out.state.Holdings, Exclusive: map[string]bool{},
+		Now: out.Now, Wanted: wanted, Unsure: unsure, Known: out.state.Holdings, Exclusive: map[string]bool{},
 		Limit: max(approved.Config.Limits.UnexplainedRevocations, o.AllowRevocations),
 	}
 	if len(out.Frozen) > 0 {

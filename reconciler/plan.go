@@ -62,6 +62,7 @@ type Situation struct {
 	Now       time.Time
 	Frozen    string // why nothing is given in this run; "" if giving is allowed
 	Wanted    []Wanted
+	Unsure    map[string]string              // by login: why it is not known whether that is still the person who was approved
 	Known     map[string]ledger.HoldingState // by holding key
 	Listings  map[string]Listing             // by entitlement key
 	Exclusive map[string]bool                // entitlement keys that an exclusive role names
@@ -100,7 +101,8 @@ func (l Listing) find(account string) (Holding, bool) {
 //	no     | kept, nothing  | yes          | nothing; take if an exclusive role names it
 //	any    | any            | no answer    | take what is to be taken all the same; give nothing
 //
-// Where giving is frozen, gives are blocked and takes are not.
+// Where giving is frozen, or it is not sure who the person is, gives are blocked, and what was given is taken at the end it was
+// given with. Takes are never blocked by it.
 func MakePlan(s Situation) Plan {
 	var p Plan
 	wanted := map[string]bool{}
@@ -148,11 +150,22 @@ func (p *Plan) want(s Situation, w Wanted) {
 	case isKnown && known.Kind == ledger.Given:
 		step.Cause = CauseMissing
 	}
-	if s.Frozen != "" {
-		p.block(step, s.Frozen)
+	if why := s.stopped(w.User); why != "" {
+		p.block(step, why)
+		if held && !known.Until.IsZero() && !s.Now.Before(known.Until) {
+			p.unwant(s, known) // no longer than what was given, either
+		}
 		return
 	}
 	p.Steps = append(p.Steps, step)
+}
+
+// stopped says why the user is given nothing; "" if giving is allowed.
+func (s Situation) stopped(user string) string {
+	if s.Frozen != "" {
+		return s.Frozen
+	}
+	return s.Unsure[user]
 }
 
 func (p *Plan) unwant(s Situation, known ledger.HoldingState) {

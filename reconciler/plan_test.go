@@ -77,6 +77,9 @@ func TestPlanFollowsItsTable(t *testing.T) {
 		{"a target that does not answer is told to take all the same", Situation{Known: known(ledger.Given, "", noon), Listings: down}, []string{"take expired"}},
 		{"frozen gives nothing", Situation{Frozen: "why", Wanted: []Wanted{wanted(one)}, Listings: shows()}, []string{"blocked give"}},
 		{"frozen takes", Situation{Frozen: "why", Known: known(ledger.Given, "", noon), Listings: shows(held)}, []string{"take expired"}},
+		{"frozen holds nothing longer than it was given", Situation{Frozen: "why", Wanted: []Wanted{wanted(one)}, Known: known(ledger.Given, "", noon), Listings: shows(held)}, []string{"take expired", "blocked give"}},
+		{"frozen leaves what was given to its end", Situation{Frozen: "why", Wanted: []Wanted{wanted(one.Add(time.Hour))}, Known: known(ledger.Given, "", one), Listings: shows(held)}, []string{"blocked give"}},
+		{"whoever cannot be looked up is given nothing", Situation{Unsure: map[string]string{"": "why"}, Wanted: []Wanted{wanted(one)}, Listings: shows()}, []string{"blocked give"}},
 		{"held through a child team after the taking is proof enough", Situation{Known: known(ledger.Given, "take", noon), Listings: shows(Holding{Account: "7", Via: "@acme/child"})}, []string{"confirm taken"}},
 		{"a pending invitation is taken", Situation{Known: known(ledger.Given, "", noon), Listings: shows(Holding{Account: "7", Pending: true})}, []string{"take expired"}},
 	}

@@ -29,25 +29,35 @@ func (g *Gatherer) people(ctx context.Context, f *checks.Facts, snap *Snapshot, 
 }
 
 func (g *Gatherer) addAccount(ctx context.Context, f *checks.Facts, login string) error {
-	a, ok := g.accounts[login]
-	if !ok {
-		found, exists, err := g.Forge.User(ctx, login)
-		if err != nil {
-			return fmt.Errorf("look up account %s: %w", login, err)
-		}
-		if exists {
-			acc := account(found)
-			a = &acc
-		}
-		if g.accounts == nil {
-			g.accounts = map[string]*checks.Account{}
-		}
-		g.accounts[login] = a
+	a, exists, err := g.Account(ctx, login)
+	if err == nil && exists {
+		f.Accounts[login] = a
 	}
-	if a != nil {
-		f.Accounts[login] = *a
+	return err
+}
+
+// Account is who has a login at the forge now; false: nobody. The forge is asked once.
+func (g *Gatherer) Account(ctx context.Context, login string) (checks.Account, bool, error) {
+	if a, ok := g.accounts[login]; ok {
+		if a == nil {
+			return checks.Account{}, false, nil
+		}
+		return *a, true, nil
 	}
-	return nil
+	found, exists, err := g.Forge.User(ctx, login)
+	if err != nil {
+		return checks.Account{}, false, fmt.Errorf("look up account %s: %w", login, err)
+	}
+	if g.accounts == nil {
+		g.accounts = map[string]*checks.Account{}
+	}
+	g.accounts[login] = nil
+	if !exists {
+		return checks.Account{}, false, nil
+	}
+	a := account(found)
+	g.accounts[login] = &a
+	return a, true, nil
 }
 
 // reviewer is who gave a review. The list of reviews says nothing of a suspension, and the record of a team may lag behind a
