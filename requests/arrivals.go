@@ -79,7 +79,7 @@ func (g *Gatherer) swapped(seen, tip gitrepo.Hash) ([]Arrival, error) {
 
 // walk turns steps (newest first) into arrivals. A rebase merge is several steps, which are judged as the one change they are.
 func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.Hash) ([]Arrival, error) {
-	w := walker{Gatherer: g, steps: steps, at: map[gitrepo.Hash]int{}, pulls: map[int]github.Pull{}}
+	w := walker{Gatherer: g, seen: seen, steps: steps, at: map[gitrepo.Hash]int{}, pulls: map[int]github.Pull{}}
 	for i, h := range steps {
 		w.at[h] = i
 	}
@@ -101,7 +101,8 @@ func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.
 // walker is one walk over the first parents of main.
 type walker struct {
 	*Gatherer
-	steps []gitrepo.Hash       // newest first
+	seen  gitrepo.Hash
+	steps []gitrepo.Hash       // newest first, since seen
 	at    map[gitrepo.Hash]int // place in steps
 	pulls map[int]github.Pull  // asked for already
 }
@@ -163,6 +164,9 @@ func (w *walker) broughtBy(ctx context.Context, a Arrival, i int) (Arrival, int,
 		})
 		return a, i, err
 	}
+	if a.Base, err = w.before(ctx, a.Base, p, i, last); err != nil {
+		return a, i, err
+	}
 	return w.extend(a, p, last)
 }
 
@@ -207,6 +211,20 @@ func (w *walker) oneRebase(ctx context.Context, p github.Pull, i, last int) (boo
 		}
 	}
 	return true, nil
+}
+
+// before is main before the pull request whose change of grants or configuration begins at steps[i]. A rebase may have brought
+// commits of the same pull request earlier that change neither; they belong to what was asked for.
+func (w *walker) before(ctx context.Context, base gitrepo.Hash, p github.Pull, i, last int) (gitrepo.Hash, error) {
+	for k := i + 1; k < len(w.steps) && k-last < p.Commits; k++ {
+		if ok, err := w.oneRebase(ctx, p, k, last); err != nil || !ok {
+			return base, err
+		}
+		if base = w.seen; k+1 < len(w.steps) {
+			base = w.steps[k+1]
+		}
+	}
+	return base, nil
 }
 
 func (w *walker) extend(a Arrival, p github.Pull, last int) (Arrival, int, error) {
