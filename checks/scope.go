@@ -84,13 +84,13 @@ func (j *judgement) checkScope() {
 // checkPull denies what did not come by an open or merged pull request of this repository to the main branch.
 func (j *judgement) checkPull() {
 	j.deny(j.Unjudgeable...)
-	if j.Now.IsZero() {
-		j.deny(Reason{Text: "the time is not known", Hint: "check the clock of the machine"})
-	}
 	p := j.Pull
 	if p == nil {
 		j.deny(Reason{Text: "reached the main branch without a pull request", Hint: "open a pull request with these changes"})
 		return
+	}
+	if j.Now.IsZero() {
+		j.deny(Reason{Text: "the time is not known", Hint: "check the clock of the machine"})
 	}
 	if p.Fork {
 		j.deny(Reason{Text: "comes from a fork, whose pushes cannot be seen", Hint: "push the branch to the access repository itself"})

@@ -15,7 +15,7 @@ type Change struct {
 
 // Limits of one difference. Small objects can describe an endless tree: ten trees, each with ten times the next in it.
 const (
-	maxChanges = 100_000
+	maxChanges = 100_000 // paths, and pairs of trees that are read to find them
 	maxPath    = 4096
 )
 
@@ -46,11 +46,15 @@ func (r *Repo) Diff(a, b Hash) ([]Change, error) {
 type differ struct {
 	repo    *Repo
 	changes []Change
+	read    int // pairs of trees
 }
 
 func (d *differ) trees(a, b Hash, prefix string) error {
 	if a == b {
 		return nil
+	}
+	if d.read++; d.read > maxChanges {
+		return fmt.Errorf("more than %d folders that differ: %w", maxChanges, ErrLimit)
 	}
 	before, err := d.repo.tree(a)
 	if err != nil {

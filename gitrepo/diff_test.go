@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -167,29 +168,65 @@ func countObjects(t *testing.T, r *Repo) (n int) {
 }
 
 // A few small trees can describe more files than anyone can list, and deeper ones than a path can name.
-func TestDiffOfATreeThatExplodesHasALimit(t *testing.T) {
+// nest puts an entry into a tree of so many like it, and that into another, and so on.
+func nest(t *testing.T, r *Repo, e Entry, width, depth int) Entry {
+	t.Helper()
+	for range depth {
+		var entries []treeEntry
+		for i := range width {
+			entries = append(entries, treeEntry{fmt.Sprint(i), e})
+		}
+		h, err := r.put(plumbing.TreeObject, encodeTree(entries))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e = Entry{ModeDir, h}
+	}
+	return e
+}
+
+func TestTreesThatExplodeHaveALimit(t *testing.T) {
 	bare, _ := newRemote(t)
 	r := openBare(t, bare)
 	blob, err := r.put(plumbing.BlobObject, []byte("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, test := range map[string]struct{ width, depth int }{"wide": {10, 8}, "deep": {1, maxPath}} {
-		e := Entry{ModeFile, blob}
-		for range test.depth {
-			var entries []treeEntry
-			for i := range test.width {
-				entries = append(entries, treeEntry{fmt.Sprint(i), e})
-			}
-			h, err := r.put(plumbing.TreeObject, encodeTree(entries))
-			if err != nil {
-				t.Fatal(err)
-			}
-			e = Entry{ModeDir, h}
-		}
-		h := write(t, r, NewCommit{BaseTree: &e.Hash})
+	empty, err := r.put(plumbing.TreeObject, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, root := range map[string]Entry{
+		"wide": nest(t, r, Entry{ModeFile, blob}, 10, 10), "wide and without a file": nest(t, r, Entry{ModeDir, empty}, 10, 10),
+		"deep": nest(t, r, Entry{ModeFile, blob}, 1, maxPath),
+	} {
+		h := write(t, r, NewCommit{BaseTree: &root.Hash})
 		if _, err := r.Diff(Hash{}, h); !errors.Is(err, ErrLimit) {
-			t.Errorf("%s: %v, want ErrLimit", name, err)
+			t.Errorf("%s: compare: %v, want ErrLimit", name, err)
+		}
+		fsys, err := r.FS(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = fs.WalkDir(fsys, ".", func(_ string, _ fs.DirEntry, err error) error { return err })
+		if !errors.Is(err, ErrLimit) {
+			t.Errorf("%s: walk: %v, want ErrLimit", name, err)
+		}
+	}
+}
+
+func TestOneTreeMayBeWalkedAsOftenAsOneLikes(t *testing.T) {
+	bare, work := newRemote(t)
+	h := stockCommit(t, work, map[string]string{"d/a": "1", "e/a": "1"})
+	stock(t, work, "push", "-q", "origin", "main")
+	r := openBare(t, bare)
+	fsys, err := r.FS(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxPlaces + 1 {
+		if _, err := fs.ReadDir(fsys, "d"); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

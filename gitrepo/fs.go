@@ -13,21 +13,27 @@ import (
 
 // FS is the tree of a commit as a file system. Trees and blobs are read when they are asked for; a tree that is not
 // canonical is ErrMalformed. Symbolic links show as [fs.ModeSymlink] and submodules as [fs.ModeIrregular]; neither can be opened,
-// and no path leads through them. Executables have permission 0755. A file of more than [MaxBlob] bytes is ErrLimit.
+// and no path leads through them. Executables have permission 0755. A file of more than [MaxBlob] bytes is ErrLimit, and so is a path of
+// more than 4096 bytes, or a listing of one tree at more than a thousand paths: whoever walks a tree comes to an end.
 // FileInfo.Sys is the *[Entry]; there are no modification times.
 func (r *Repo) FS(commit Hash) (fs.FS, error) {
 	c, err := r.Commit(commit)
 	if err != nil {
 		return nil, err
 	}
-	return &treeFS{repo: r, root: Entry{ModeDir, c.Tree}, trees: map[Hash]*tree{}}, nil
+	return &treeFS{repo: r, root: Entry{ModeDir, c.Tree}, trees: map[Hash]*tree{}, paths: map[Hash]map[string]bool{}}, nil
 }
 
 type treeFS struct {
 	repo  *Repo
 	root  Entry
 	trees map[Hash]*tree // those read so far: a walk opens each path from the root
+	// paths are where each tree was listed. Few objects can describe a tree without end, which is one tree at ever more paths.
+	paths map[Hash]map[string]bool
 }
+
+// maxPlaces is at how many paths of a commit one and the same tree may be listed.
+const maxPlaces = 1000
 
 var (
 	_ fs.ReadDirFS  = (*treeFS)(nil)
@@ -51,6 +57,9 @@ func (f *treeFS) tree(h Hash) (*tree, error) {
 func (f *treeFS) find(op, name string) (*Entry, error) {
 	if !validPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	if len(name) > maxPath {
+		return nil, &fs.PathError{Op: op, Path: name[:maxPath], Err: fmt.Errorf("a path of more than %d bytes: %w", maxPath, ErrLimit)}
 	}
 	e, err := findEntry(f.tree, f.root, name)
 	if err == nil && e == nil {
@@ -94,7 +103,7 @@ func (f *treeFS) Open(name string) (fs.File, error) {
 	}
 	info := &fileInfo{name: base(name), entry: *e}
 	if e.Mode == ModeDir {
-		entries, err := f.readDir(*e)
+		entries, err := f.readDir(name, *e)
 		if err != nil {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 		}
@@ -164,14 +173,22 @@ func (f *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if e.Mode != ModeDir {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
 	}
-	entries, err := f.readDir(*e)
+	entries, err := f.readDir(name, *e)
 	if err != nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}
 	return entries, nil
 }
 
-func (f *treeFS) readDir(e Entry) ([]fs.DirEntry, error) {
+func (f *treeFS) readDir(name string, e Entry) ([]fs.DirEntry, error) {
+	places := f.paths[e.Hash]
+	if places == nil {
+		places = map[string]bool{}
+		f.paths[e.Hash] = places
+	}
+	if places[name] = true; len(places) > maxPlaces {
+		return nil, fmt.Errorf("tree %s at more than %d paths: %w", e.Hash, maxPlaces, ErrLimit)
+	}
 	t, err := f.tree(e.Hash)
 	if err != nil {
 		return nil, err

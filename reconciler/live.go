@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/lapse-access/lapse/checks"
@@ -112,6 +113,9 @@ func others(live []checks.LiveGrant, id string) []checks.LiveGrant {
 	return out
 }
 
+// maxFindings is how many files that are no grants are named: whoever pushed more than that must not bury the rest of a report.
+const maxFindings = 20
+
 // leftovers finds the grant files on main that give nothing: those that ended are for the removal commit, those that were
 // never approved are findings for as long as they are there, and so is what is no grant at all.
 func (r *Observer) leftovers(out *Outlook) error {
@@ -141,10 +145,12 @@ func (r *Observer) leftovers(out *Outlook) error {
 		out.fail("read grants/ on main: %v", err)
 	}
 	_, problems := grants.LoadGrants(out.tip.Files)
-	for _, p := range problems {
-		if !judged[p.File] {
-			out.Findings = append(out.Findings, p.Error())
-		}
+	problems = slices.DeleteFunc(problems, func(p grants.Problem) bool { return judged[p.File] })
+	for _, p := range problems[:min(len(problems), maxFindings)] {
+		out.Findings = append(out.Findings, p.Error())
+	}
+	if more := len(problems) - maxFindings; more > 0 {
+		out.Findings = append(out.Findings, fmt.Sprintf("grants/ on main holds %d more such files", more))
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func runScripts(t *testing.T, dir string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setStage,
-		Cmds:                withForge(scriptCommands()),
+		Cmds:                withHistory(withForge(scriptCommands())),
 		Condition:           func(string) (bool, error) { return false, nil },
 	})
 }
@@ -60,6 +60,7 @@ type play struct {
 	offset  time.Duration
 	began   time.Time
 	reviews map[string]int64 // last review of each person
+	forked  map[string]bool  // who has a fork
 	mend    []func()         // take away the faults of the API
 }
 
@@ -74,7 +75,7 @@ func setStage(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	p := &play{began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), reviews: map[string]int64{}}
+	p := &play{began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), reviews: map[string]int64{}, forked: map[string]bool{}}
 	dir := filepath.Join(e.WorkDir, ".stage")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
