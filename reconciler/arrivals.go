@@ -21,11 +21,10 @@ type Judged struct {
 }
 
 // lookAtArrivals judges what reached main since the last run, oldest first. An arrival that cannot be judged now (the forge does not
-// answer) stays to be judged by a later run and does not stop the others; until then it gives nothing.
+// answer) stays to be judged by a later run and does not stop the others; until then it gives nothing. Where giving is frozen none is
+// judged. What an arrival ends has ended all the same, in the order in which it came.
 func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
-	if len(out.Frozen) > 0 {
-		return nil
-	}
+	frozen := len(out.Frozen) > 0
 	seen := out.state.Main
 	if seen == "" {
 		return nil // the ledger begins here; what was merged before it gives nothing
@@ -42,10 +41,15 @@ func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
 	}
 	done := judgedCommits(out.Book.Receipts())
 	for i, a := range arrivals {
-		if done[a.Tip.String()] {
+		later := arrivals[i+1:]
+		if err := r.endGone(out, a, later); err != nil {
+			out.fail("read what commit %.12s ended: %v", a.Tip, err)
+			out.unjudged(a)
+		}
+		if frozen || done[a.Tip.String()] {
 			continue
 		}
-		if err := r.judge(ctx, out, a, arrivals[i+1:]); err != nil {
+		if err := r.judge(ctx, out, a, later); err != nil {
 			out.fail("judge commit %.12s: %v; it gives nothing until it can be judged", a.Tip, err)
 			out.unjudged(a)
 		}
@@ -72,9 +76,6 @@ func (o *Outlook) unjudged(a requests.Arrival) {
 }
 
 func (r *Observer) judge(ctx context.Context, out *Outlook, a requests.Arrival, later []requests.Arrival) error {
-	if err := r.endDeleted(out, a, later); err != nil {
-		return err
-	}
 	if !a.Grants() && !a.Configuration() {
 		return nil
 	}
@@ -112,17 +113,32 @@ func (o *Outlook) unfit(base *requests.Snapshot) []checks.Reason {
 	}}
 }
 
-// endDeleted ends the grants whose files the arrival removed, which needs nobody's approval.
-func (r *Observer) endDeleted(out *Outlook, a requests.Arrival, later []requests.Arrival) error {
+// endGone ends the live grants whose files the arrival removed, or gave to another person or role: that is the end of one grant,
+// which needs nobody's approval, and a request for another.
+func (r *Observer) endGone(out *Outlook, a requests.Arrival, later []requests.Arrival) error {
 	for _, c := range a.Change {
 		id, ok := grants.IDOf(c.Path)
-		if !ok || c.After != nil || overtaken(out, id, later) {
+		g, live := out.state.Grants[id]
+		if !ok || !live || overtaken(out, id, later) {
 			continue
 		}
-		if g, live := out.state.Grants[id]; live {
-			if err := out.end(g, "the file was deleted by commit "+a.Tip.String()[:12]); err != nil {
-				return err
-			}
+		now, err := r.Requests.Grant(c)
+		if err != nil {
+			return err
+		}
+		why := ""
+		switch {
+		case c.After == nil:
+			why = fmt.Sprintf("the file was deleted by commit %.12s", a.Tip)
+		case now != nil && now.User != g.User:
+			why = fmt.Sprintf("commit %.12s gives it to %s", a.Tip, now.User)
+		case now != nil && now.Role != g.Role:
+			why = fmt.Sprintf("commit %.12s gives it role %s", a.Tip, now.Role)
+		default:
+			continue
+		}
+		if err := out.end(g, why); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -117,7 +117,7 @@ func others(live []checks.LiveGrant, id string) []checks.LiveGrant {
 const maxFindings = 20
 
 // leftovers finds the grant files on main that give nothing: those that ended are for the removal commit, those that were
-// never approved are findings for as long as they are there, and so is what is no grant at all.
+// never approved are findings for as long as they are there, and so are other versions of live ones, and what is no grant at all.
 func (r *Observer) leftovers(out *Outlook) error {
 	last := lastWord(out.Book.Receipts(), out.decided)
 	judged := map[string]bool{}
@@ -130,11 +130,11 @@ func (r *Observer) leftovers(out *Outlook) error {
 			return err
 		}
 		judged[path] = true
-		if _, live := out.state.Grants[id]; live {
-			return nil
-		}
-		switch last[id] {
-		case ledger.Ended:
+		g, live := out.state.Grants[id]
+		switch {
+		case live:
+			return out.compare(path, g)
+		case last[id] == ledger.Ended:
 			out.removable = append(out.removable, id)
 		default:
 			out.Findings = append(out.Findings, path+" gives nothing: it was not approved; remove it, or ask for it by pull request")
@@ -152,6 +152,17 @@ func (r *Observer) leftovers(out *Outlook) error {
 	if more := len(problems) - maxFindings; more > 0 {
 		out.Findings = append(out.Findings, fmt.Sprintf("grants/ on main holds %d more such files", more))
 	}
+	return nil
+}
+
+// compare finds the file of a live grant that is not what was approved.
+func (o *Outlook) compare(path string, g ledger.Grant) error {
+	b, err := fs.ReadFile(o.tip.Files, path)
+	if err == nil && grants.Digest(b) == g.Digest {
+		return nil
+	}
+	o.Findings = append(o.Findings, fmt.Sprintf("%s is not what was approved, which stands until %s; put that back, or ask for the change by pull request",
+		path, g.Interval.End.Format(time.RFC3339)))
 	return nil
 }
 

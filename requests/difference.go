@@ -138,6 +138,16 @@ func (g *Gatherer) file(path string, e *gitrepo.Entry) (*grants.File, error) {
 	return f, nil
 }
 
+// Grant is the grant that the change leaves at its path; nil if it leaves none, or what is no grant.
+func (g *Gatherer) Grant(c gitrepo.Change) (*grants.Grant, error) {
+	f, err := g.file(c.Path, c.After)
+	if err != nil || f == nil || f.Bytes == nil {
+		return nil, err
+	}
+	grant, _ := grants.LoadGrant(c.Path, f.Bytes)
+	return grant, nil
+}
+
 // caseClashes finds ids that differ from one on main by case alone, which two file systems would read as one file or two.
 func (g *Gatherer) caseClashes(f *checks.Facts, snap *Snapshot) error {
 	for _, c := range f.Request.Changes {
