@@ -51,7 +51,7 @@ func Open(ctx context.Context, dir string, remote Remote) (*Repo, error) {
 		return nil, fmt.Errorf("open git repository %s: %w", dir, err)
 	}
 	if err := checkWhole(dir, store); err != nil {
-		return nil, fmt.Errorf("open git repository %s: %w", dir, err)
+		return nil, fmt.Errorf("open git repository %s: %w; find out who did that, then delete the folder: it is made again", dir, err)
 	}
 	return &Repo{store: store, remote: remote, link: link, parents: map[Hash][]Hash{}}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,11 +21,13 @@ import (
 //	pushfork WHO BRANCH FILE…         push to a branch of one's own fork, which is made if need be; deletefork WHO deletes it
 //	malform WHO BRANCH KIND FILE…     push a commit of the files that git itself would not write; the kinds are in malformations
 //	bomb WHO BRANCH FOLDER            push a folder of few objects and ten thousand million paths
+//	copyof NAME                       remember the folder of Lapse's local copy in $NAME
+//	shallow REV                       cut the forge's own copy off behind a commit
 //	deep WHO BRANCH FOLDER N          push a folder in a folder, N times
 func historyCommands() map[string]command {
 	return map[string]command{
 		"queue": cmdQueue, "pushfork": cmdPushFork, "deletefork": cmdDeleteFork,
-		"malform": cmdMalform, "bomb": cmdBomb, "deep": cmdDeep,
+		"malform": cmdMalform, "bomb": cmdBomb, "deep": cmdDeep, "copyof": cmdCopyOf, "shallow": cmdShallow,
 	}
 }
 
@@ -62,6 +65,21 @@ func cmdDeleteFork(ts *testscript.TestScript, _ bool, args []string) {
 	p := playOf(ts)
 	p.DeleteRepo(args[0] + "/access")
 	delete(p.forked, args[0])
+}
+
+func cmdCopyOf(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "copyof NAME")
+	found, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "lapse", "*", stage.Repo, "git"))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("the local copy: %v", found)
+	}
+	ts.Setenv(args[0], found[0])
+}
+
+func cmdShallow(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "shallow REV")
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("REPO"), "shallow"), []byte(args[0]+"\n"), 0o600))
 }
 
 // plumbing is stock git on the repository of the stage, below what GitHub would let through.
