@@ -16,7 +16,10 @@ func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 	live, unsure := r.sameAccounts(ctx, out)
 	wanted, notes := Want(out.Now, live, approved, tip)
 	out.Notes = notes
-	exclusive := exclusiveOf(approved)
+	exclusive := map[string]grants.Entitlement{}
+	if !out.unproven {
+		exclusive = exclusiveOf(approved)
+	}
 	s := Situation{
 		Now: out.Now, Wanted: wanted, Unsure: unsure, Known: out.state.Holdings, Exclusive: map[string]bool{},
 		Limit: max(approved.Config.Limits.UnexplainedRevocations, o.AllowRevocations),
@@ -41,6 +44,9 @@ func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 		}
 	}
 	out.Plan = MakePlan(s)
+	if out.unproven {
+		out.Plan.Confirm = nil
+	}
 	return nil
 }
 

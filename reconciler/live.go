@@ -38,6 +38,10 @@ func (r *Observer) lookAtLive(ctx context.Context, out *Outlook) error {
 		tip = out.approved
 	}
 	out.tip = tip
+	if tip.Digest != out.state.Configuration.Digest {
+		out.Findings = append(out.Findings, fmt.Sprintf("the configuration on main is not the one that was approved (%.12s), which stands; put that back, or ask for the change by pull request",
+			out.state.Configuration.Commit))
+	}
 	for _, id := range sortedKeys(out.state.Grants) {
 		g := out.state.Grants[id]
 		why, err := r.over(ctx, out, tip, g)

@@ -38,6 +38,7 @@ type Outlook struct {
 	Plan      Plan
 
 	approved  *requests.Snapshot
+	unproven  bool // approved is not what was approved
 	tip       *requests.Snapshot
 	stuckAt   string           // main commit before the first arrival that could not be judged
 	decided   []ledger.Receipt // of this run's judgements, not yet written
@@ -122,7 +123,7 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	out.Book, err = r.readBook(files)
+	out.Book, err = r.readBook(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 	if out.state.Configuration == nil {
 		return fmt.Errorf("the ledger at %s approves no configuration: it is damaged or not a ledger", tip)
 	}
-	return r.readApproved(out)
+	return r.readApproved(ctx, out)
 }
 
 func (r *Observer) fetchLedger(ctx context.Context, out *Outlook) (gitrepo.Hash, error) {
@@ -166,8 +167,38 @@ func (r *Observer) lastSeen(err error) (gitrepo.Hash, error) {
 }
 
 // readBook verifies with the keys trusted from the first, and those of each approved configuration.
-func (r *Observer) readBook(files fs.FS) (*ledger.Book, error) {
-	return ledger.Read(files, r.Trust, r.Requests.TrustAt)
+func (r *Observer) readBook(ctx context.Context, files fs.FS) (*ledger.Book, error) {
+	return ledger.Read(files, r.Trust, func(commit string) (ledger.Verifiers, error) {
+		if err := r.Requests.Bring(ctx, commit); err != nil {
+			return nil, err
+		}
+		return r.Requests.TrustAt(commit)
+	})
+}
+
+// KeyNames are the settings that may name the key which signs receipts: that of the configuration which was approved last, by the
+// ledger's own word, then that of main, which may have come without approval. No signature was checked: a name is all that
+// may be taken from it.
+func (r *Observer) KeyNames(ctx context.Context) []string {
+	var commits []gitrepo.Hash
+	if tip, err := r.fetchLedger(ctx, &Outlook{}); err == nil && !tip.IsZero() {
+		if files, err := r.Git.FS(tip); err == nil {
+			if s, err := ledger.ReadState(files); err == nil && s.Configuration != nil && r.Requests.Bring(ctx, s.Configuration.Commit) == nil {
+				commits = append(commits, gitrepo.NewHash(s.Configuration.Commit))
+			}
+		}
+	}
+	if main, err := r.Requests.FetchMain(ctx, r.Branch); err == nil {
+		commits = append(commits, main)
+	}
+	var names []string
+	for _, c := range commits {
+		snap, err := r.Requests.Snapshot(c)
+		if err == nil && snap.Configuration.Usable && snap.Configuration.Config.SigningKey != "" {
+			names = append(names, snap.Configuration.Config.SigningKey)
+		}
+	}
+	return names
 }
 
 // checkSeen freezes giving where the ledger does not descend from the one this mirror saw last (A60).
@@ -219,11 +250,17 @@ func problemErrors(ps []grants.Problem) []error {
 	return out
 }
 
-func (r *Observer) readApproved(out *Outlook) error {
-	snap, err := r.Requests.Snapshot(gitrepo.NewHash(out.state.Configuration.Commit))
+// readApproved reads the approved configuration, which main may have lost. If the forge has lost it too, main's must do to take what
+// is to be taken; but whoever took main away may have put other targets in it, so that nothing it shows is proof.
+func (r *Observer) readApproved(ctx context.Context, out *Outlook) error {
+	commit := out.state.Configuration.Commit
+	fetchErr := r.Requests.Bring(ctx, commit)
+	snap, err := r.Requests.Snapshot(gitrepo.NewHash(commit))
 	if errors.Is(err, gitrepo.ErrNoObject) {
-		out.freeze("the approved configuration %.12s is no longer in the history of main", out.state.Configuration.Commit)
+		out.freeze("the approved configuration %.12s is no longer in the history of main", commit)
+		out.fail("fetch the approved configuration: %v; what is taken is taken where main says, and counts for nothing until it is found", fetchErr)
 		snap, err = r.Requests.Snapshot(out.Main)
+		out.unproven = true
 	}
 	out.approved = snap
 	return err

@@ -153,6 +153,9 @@ func (r *Reconciler) record(ctx context.Context, out *Outlook) error {
 	now := r.Clock().UTC()
 	for i := range out.results {
 		res := &out.results[i]
+		if out.unproven && res.Done {
+			res.Done, res.Err = false, errors.New("the target is one that nobody approved, so that what it shows proves nothing")
+		}
 		if !res.Done {
 			continue
 		}

@@ -149,6 +149,11 @@ func account(a github.Account) checks.Account {
 // LastMain is the tip of main as it was last fetched.
 func (g *Gatherer) LastMain() (gitrepo.Hash, bool, error) { return g.Git.Ref(refMain) }
 
+// Bring fetches a commit that main may have lost, with its history. The forge keeps what was pushed to it for a long time.
+func (g *Gatherer) Bring(ctx context.Context, commit string) error {
+	return g.Git.FetchHash(ctx, gitrepo.NewHash(commit))
+}
+
 // TrustAt reads the verifiers under .lapse/trust at a commit.
 func (g *Gatherer) TrustAt(commit string) (ledger.Verifiers, error) {
 	files, err := g.Git.FS(gitrepo.NewHash(commit))

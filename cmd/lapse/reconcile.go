@@ -113,25 +113,23 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	}, nil
 }
 
-// signingKey loads the key from the variable that lapse.yaml on main names.
+// signingKey loads the key from the first variable that holds one, of those that the approved configuration names, that main names,
+// and the usual one: what somebody pushed to main must not keep a run from taking back what is due.
 func signingKey(ctx context.Context, env *environment, conn *connected) (*ledger.Key, error) {
-	name := "${LAPSE_SIGNING_KEY}"
-	main, err := conn.gatherer.FetchMain(ctx, conn.branch)
-	if err == nil {
-		snap, err := conn.gatherer.Snapshot(main)
-		if err == nil && snap.Configuration.Usable && snap.Configuration.Config.SigningKey != "" {
-			name = snap.Configuration.Config.SigningKey
+	var errs []error
+	for _, name := range append(conn.observer(nil, nil).KeyNames(ctx), "${LAPSE_SIGNING_KEY}") {
+		text, err := env.expand(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		key, err := ledger.LoadKey([]byte(text), nil)
+		if err == nil {
+			return key, nil
+		}
+		errs = append(errs, err)
 	}
-	text, err := env.expand(name)
-	if err != nil {
-		return nil, fmt.Errorf("the key that signs receipts: %w", err)
-	}
-	key, err := ledger.LoadKey([]byte(text), nil)
-	if err != nil {
-		return nil, fmt.Errorf("the key that signs receipts: %w", err)
-	}
-	return key, nil
+	return nil, fmt.Errorf("the key that signs receipts: %w", errs[0])
 }
 
 // dryRun looks with what cannot write: no key, listers instead of targets, and an observer that has no way to push.

@@ -22,12 +22,13 @@ import (
 //	malform WHO BRANCH KIND FILE…     push a commit of the files that git itself would not write; the kinds are in malformations
 //	bomb WHO BRANCH FOLDER            push a folder of few objects and ten thousand million paths
 //	copyof NAME                       remember the folder of Lapse's local copy in $NAME
+//	orphan WHO BRANCH FILE…           push a commit without parents, of these files alone
 //	shallow REV                       cut the forge's own copy off behind a commit
 //	deep WHO BRANCH FOLDER N          push a folder in a folder, N times
 func historyCommands() map[string]command {
 	return map[string]command{
 		"queue": cmdQueue, "pushfork": cmdPushFork, "deletefork": cmdDeleteFork,
-		"malform": cmdMalform, "bomb": cmdBomb, "deep": cmdDeep, "copyof": cmdCopyOf, "shallow": cmdShallow,
+		"malform": cmdMalform, "bomb": cmdBomb, "deep": cmdDeep, "copyof": cmdCopyOf, "shallow": cmdShallow, "orphan": cmdOrphan,
 	}
 }
 
@@ -75,6 +76,12 @@ func cmdCopyOf(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("the local copy: %v", found)
 	}
 	ts.Setenv(args[0], found[0])
+}
+
+func cmdOrphan(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, args, 3, "orphan WHO BRANCH FILE…")
+	_, err := playOf(ts).As(args[0]).Push(stage.Repo, args[1], githubtest.Commit{Orphan: true, Files: filesOf(ts, args[2:]), Message: "Begin"})
+	want(ts, neg, err)
 }
 
 func cmdShallow(ts *testscript.TestScript, _ bool, args []string) {
