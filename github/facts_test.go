@@ -177,6 +177,14 @@ func TestA13OnlyActiveMembersAreMembersAndChildTeamsCount(t *testing.T) {
 	if slices.Sort(got); !slices.Equal(got, []string{"bob", "carol", "mallory"}) {
 		t.Errorf("members are %q", got)
 	}
+	for slug, want := range map[string]string{"child": "data", "data": ""} {
+		if above, found, err := c.ParentTeam(t.Context(), "acme", slug); above != want || !found || err != nil {
+			t.Errorf("above %s is %q, %v, %v", slug, above, found, err)
+		}
+	}
+	if above, found, err := c.ParentTeam(t.Context(), "acme", "nobody"); above != "" || found || err != nil {
+		t.Errorf("above a team that is not there is %q, %v, %v", above, found, err)
+	}
 	// A17: the workflow's own token may not look.
 	if list, err := w.workflow(t).TeamMembers(t.Context(), "acme", "data"); err == nil || list != nil || !strings.Contains(err.Error(), "members: read") {
 		t.Errorf("the workflow reads %v, %v", list, err)
@@ -339,6 +347,13 @@ func TestA52EveryFailingRequestIsAnError(t *testing.T) {
 		"reviews": func(c *github.Client) (any, error) { return c.Reviews(t.Context(), access, w.number) },
 		"pushes":  func(c *github.Client) (any, error) { return c.Pushes(t.Context(), access, "ask") },
 		"members": func(c *github.Client) (any, error) { return c.TeamMembers(t.Context(), "acme", "data") },
+		"parent": func(c *github.Client) (any, error) {
+			above, found, err := c.ParentTeam(t.Context(), "acme", "data")
+			if err == nil && !found {
+				err = errors.New("told as not there")
+			}
+			return above, err
+		},
 	} {
 		w.ForgetRequests()
 		_, err := ask(w.client(t, w.Token("bob")))

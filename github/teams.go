@@ -38,6 +38,30 @@ func (c *Client) ChildTeams(ctx context.Context, org, slug string) ([]string, er
 	return slugs(list)
 }
 
+// ParentTeam is the slug of the team that a team lies directly in, "" if in none; false: GitHub shows no such team.
+func (c *Client) ParentTeam(ctx context.Context, org, slug string) (string, bool, error) {
+	if err := checkTeam(org, slug); err != nil {
+		return "", false, err
+	}
+	t, _, err := c.api.Teams.GetTeamBySlug(meant(ctx, http.MethodGet, "orgs", org, "teams", slug), org, slug)
+	err = c.explain(err, hintTeam, "read the team @%s/%s", org, slug)
+	switch {
+	case IsNotFound(err):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	case t.GetSlug() != slug:
+		return "", false, fmt.Errorf("read the team @%s/%s: the answer is about another team", org, slug)
+	case t.Parent == nil:
+		return "", true, nil
+	}
+	above, err := slugs([]*gh.Team{t.Parent})
+	if err != nil {
+		return "", false, err
+	}
+	return above[0], true, nil
+}
+
 func slugs(teams []*gh.Team) ([]string, error) {
 	var out []string
 	for _, t := range teams {

@@ -33,6 +33,7 @@ func everyCall(ctx context.Context, c *Client, s string) {
 	_ = c.Publish(ctx, okay, Publication{Number: 1, Head: sha, State: "success", Comment: s, Marker: "x", Reviewers: []string{s}, TeamReviewers: []string{s}})
 	_ = c.Publish(ctx, okay, Publication{Number: 1, Head: s, State: "success"})
 	_, _ = c.ChildTeams(ctx, "acme", s)
+	_, _, _ = c.ParentTeam(ctx, "acme", s)
 	_, _ = c.TeamInvitations(ctx, s, "data")
 	_, _ = c.InvitationTeams(ctx, s, 1)
 	_ = c.CancelInvitation(ctx, s, 1)
@@ -54,7 +55,7 @@ var templates = []string{
 	"repos/{}/{}/pulls/1/requested_reviewers", "repos/{}/{}/activity", "repos/{}/{}/commits/{}/pulls", "repos/{}/{}/commits/{}/statuses",
 	"repos/{}/{}/commits/{}/check-runs", "repos/{}/{}/check-runs", "repos/{}/{}/statuses/{}", "repos/{}/{}/issues/1/comments",
 	"repos/{}/{}/actions/workflows/{}/dispatches", "repos/{}/{}/collaborators", "repos/{}/{}/collaborators/{}",
-	"repos/{}/{}/invitations", "repos/{}/{}/invitations/1", "orgs/{}/teams/{}/members", "orgs/{}/teams/{}/teams",
+	"repos/{}/{}/invitations", "repos/{}/{}/invitations/1", "orgs/{}/teams/{}", "orgs/{}/teams/{}/members", "orgs/{}/teams/{}/teams",
 	"orgs/{}/teams/{}/invitations", "orgs/{}/teams/{}/memberships/{}", "orgs/{}/memberships/{}", "orgs/{}/invitations/1", "orgs/{}/invitations/1/teams",
 }
 

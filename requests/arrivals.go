@@ -252,7 +252,7 @@ func (g *Gatherer) Merged(ctx context.Context, a Arrival, live LiveOf, unfit []c
 		return checks.Facts{}, nil, err
 	}
 	f := checks.Facts{
-		Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: snap.guards(g.Repo.String()),
+		Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: snap.guards(g.Repo.String(), nil),
 		Unjudgeable: append(append([]checks.Reason{}, unfit...), a.Reasons...),
 	}
 	if a.Pull == nil {

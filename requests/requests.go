@@ -28,6 +28,7 @@ type Forge interface {
 	BaseMoves(ctx context.Context, repo github.Repo, number int, base string) ([]time.Time, error)
 	PullsOf(ctx context.Context, repo github.Repo, sha string) ([]int, error)
 	TeamMembers(ctx context.Context, org, slug string) ([]github.Account, error)
+	ParentTeam(ctx context.Context, org, slug string) (string, bool, error)
 	User(ctx context.Context, login string) (github.Account, bool, error)
 	UserByID(ctx context.Context, id int64) (github.Account, bool, error)
 }
@@ -41,6 +42,7 @@ type Gatherer struct {
 
 	snapshots map[gitrepo.Hash]*Snapshot
 	teams     map[grants.Party]checks.Team
+	above     map[string][]string        // teams that a team lies in
 	accounts  map[string]*checks.Account // nil: no such account
 	approvers map[int64]checks.Account   // as they stand now
 }
@@ -88,7 +90,7 @@ func (g *Gatherer) Open(ctx context.Context, number int, main gitrepo.Hash, at I
 		return checks.Facts{}, nil, err
 	}
 	facts := checks.Facts{
-		Now: at.Now, Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: snap.guards(g.Repo.String()),
+		Now: at.Now, Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: snap.guards(g.Repo.String(), nil),
 		Pull: pullFacts(pull), Unjudgeable: unfit,
 	}
 	change, reasons, err := g.proposed(main, head)
@@ -108,6 +110,9 @@ func (g *Gatherer) complete(ctx context.Context, f *checks.Facts, snap *Snapshot
 		return err
 	}
 	if err := g.provenance(ctx, f, pull, head, change); err != nil {
+		return err
+	}
+	if err := g.addGuards(ctx, f, snap); err != nil {
 		return err
 	}
 	return g.people(ctx, f, snap, live)

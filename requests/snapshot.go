@@ -96,30 +96,6 @@ func (g *Gatherer) contentDigest(commit gitrepo.Hash, files fs.FS, path string, 
 // configurationRoots are the top-level entries under which configuration lives, in the order in which they are digested.
 var configurationRoots = []string{".github", ".lapse", "lapse.yaml", "people.yaml", "policies", "roles"}
 
-// guards says which entitlements give a hold on Lapse itself: the access repository, and the teams that approve.
-func (s *Snapshot) guards(repository string) func(grants.Entitlement) bool {
-	approving := map[grants.Party]bool{}
-	note := func(lines []grants.ApprovalLine) {
-		for _, l := range lines {
-			for _, p := range l.From {
-				approving[p] = true
-			}
-		}
-	}
-	note(s.Configuration.Config.Configuration)
-	for _, r := range s.Configuration.Roles {
-		note(r.Approvals)
-	}
-	return func(e grants.Entitlement) bool {
-		t := s.Configuration.Config.Targets[e.Target]
-		if t.Type != "github" {
-			return false
-		}
-		org := t.Settings["org"]
-		return approving[grants.Party("@"+org+"/"+e.Values["team"])] || org+"/"+e.Values["repository"] == repository
-	}
-}
-
 // Problems is everything wrong with the configuration and its policies.
 func (s *Snapshot) Problems() []grants.Problem {
 	return append(append([]grants.Problem{}, s.Configuration.Problems...), s.Policies.Problems()...)

@@ -31,7 +31,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	comment WHO PULL TEXT             comment on a pull request
 //	rev NAME BRANCH                   remember a branch's commit in $NAME
 //	advance DURATION                  let time pass
-//	team TEAM add|remove|invite WHO   change a team
+//	team TEAM add|remove|invite WHO   change a team; team TEAM below PARENT makes one
 //	account rename|delete|suspend WHO [TO]
 //	fail METHOD PATH STATUS [COUNT]   let the API fail
 //	holds ENTITLEMENT WHO             the target shows it: team:prod-oncall, vault:orders-db-readonly
@@ -191,8 +191,10 @@ func cmdTeam(ts *testscript.TestScript, _ bool, args []string) {
 		p.AddMember(stage.Org, args[0], args[2], "pending")
 	case "remove":
 		p.RemoveMember(stage.Org, args[0], args[2])
+	case "below":
+		p.AddTeam(stage.Org, args[0], args[2])
 	default:
-		ts.Fatalf("team: %s is not add, remove or invite", args[1])
+		ts.Fatalf("team: %s is not add, remove, invite or below", args[1])
 	}
 }
 
