@@ -66,6 +66,7 @@ func TestA38NestingIsRefusedBeforeItIsParsed(t *testing.T) {
 		{strings.Repeat("[", MaxFileSize), []string{"1:17" + deep}},
 		{"a:\n" + strings.Repeat("{a: ", 100), []string{"2:65" + deep}},
 		{strings.Repeat("- ", 100), []string{"1:33" + deep}},
+		{strings.Repeat("- ", 100) + "'", []string{"1:33" + deep}},
 		{nest(17) + strings.Repeat(" ", 17) + "a: b\n", []string{"17:17" + deep}},
 	})
 }

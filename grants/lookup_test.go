@@ -100,6 +100,11 @@ func TestNearestIsTheNameThatWasMeant(t *testing.T) {
 			t.Errorf("%q is taken for %q, want %q", name, got, want)
 		}
 	}
+	for _, known := range [][]string{{"rolb", "role"}, {"role", "rolb"}} {
+		if got, _ := nearest("rola", known); got != "rolb" {
+			t.Errorf("of %q the nearest is %q, want the first in order", known, got)
+		}
+	}
 	for _, tt := range []struct {
 		a, b string
 		want int
