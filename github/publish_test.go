@@ -2,7 +2,6 @@ package github_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -62,22 +61,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-type wire func(*http.Request) (*http.Response, error)
-
-func (f wire) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
-// viewer answers GraphQL's question who a workflow's token is, and leaves the rest to the server.
-var viewer = wire(func(req *http.Request) (*http.Response, error) {
-	if !strings.HasSuffix(req.URL.Path, "/graphql") {
-		return http.DefaultTransport.RoundTrip(req)
-	}
-	body := `{"data":{"viewer":{"login":"github-actions[bot]","databaseId":41898282}}}`
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
-})
-
 func (w *world) client(t *testing.T, token string) *github.Client {
 	t.Helper()
-	c, err := github.New(github.Options{BaseURL: w.APIURL(), Token: token, HTTP: viewer, Backoff: time.Millisecond})
+	c, err := github.New(github.Options{BaseURL: w.APIURL(), Token: token, Backoff: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +83,11 @@ func (w *world) publication() github.Publication {
 	}
 }
 
-// writes lists the requests that changed something since the last call.
+// writes lists the requests that changed something since the last call. GraphQL is only asked who the token is.
 func (w *world) writes() []string {
 	var out []string
 	for _, r := range w.Requests() {
-		if r.Method != http.MethodGet {
+		if r.Method != http.MethodGet && !strings.HasSuffix(r.Path, "/graphql") {
 			out = append(out, r.Method+" "+r.Path)
 		}
 	}

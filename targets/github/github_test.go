@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -189,6 +190,7 @@ func TestAMemberThroughAChildTeamIsShownAsSuch(t *testing.T) {
 	w.wantHeld(t, teamOf("oncall"), "alice via @acme/night", "bob via @acme/night")
 	// To give what is held already changes nothing.
 	w.apply(t, reconciler.Give, teamOf("oncall"), "alice", "")
+	wantNoPut(t, w)
 	w.apply(t, reconciler.Take, teamOf("oncall"), "alice", "through @acme/night")
 	w.RemoveMember("acme", "night", "alice")
 	w.wantHeld(t, teamOf("oncall"), "bob via @acme/night")
@@ -206,6 +208,11 @@ func TestATeamIsNeverAWayIntoTheOrganization(t *testing.T) {
 	if member, err := w.client.OrganizationMember(t.Context(), "acme", "carol"); err != nil || member {
 		t.Errorf("carol is a member: %v, %v", member, err)
 	}
+	wantNoPut(t, w)
+}
+
+func wantNoPut(t *testing.T, w *world) {
+	t.Helper()
 	for _, r := range w.Requests() {
 		if r.Method == http.MethodPut {
 			t.Errorf("%s %s was sent", r.Method, r.Path)
@@ -218,36 +225,29 @@ func TestAnInvitationToATeamIsListedAndTakenBack(t *testing.T) {
 	w.AddMember("acme", "oncall", "carol", "pending")
 	w.wantHeld(t, teamOf("oncall"), "carol pending")
 	w.apply(t, reconciler.Give, teamOf("oncall"), "carol", "")
-	w.AddMember("acme", "data", "carol", "pending")
-
-	// It is for two teams: the one taken ends, the other stays.
-	invited := func(slug string) int {
-		list, err := w.client.TeamInvitations(t.Context(), "acme", slug)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(list)
+	// The invitation is now for two teams: the one taken ends, the other stays.
+	if err := w.client.AddToTeam(t.Context(), "acme", "data", "carol"); err != nil {
+		t.Fatal(err)
 	}
-	if invited("oncall") != 1 {
-		t.Fatal("carol is not invited to oncall")
-	}
-	if invited("data") == 1 { // the second team joined the invitation
-		w.apply(t, reconciler.Take, teamOf("oncall"), "carol", "")
-		w.wantHeld(t, teamOf("oncall"))
-		w.wantHeld(t, teamOf("data"), "carol pending")
-		w.apply(t, reconciler.Take, teamOf("data"), "carol", "")
-	} else {
-		w.apply(t, reconciler.Take, teamOf("oncall"), "carol", "")
-	}
+	w.wantHeld(t, teamOf("data"), "carol pending")
+	w.apply(t, reconciler.Take, teamOf("oncall"), "carol", "")
 	w.wantHeld(t, teamOf("oncall"))
-	w.wantHeld(t, teamOf("data"))
-	// Nothing is left that carol could accept.
-	for _, r := range w.Requests() {
-		if r.Method == http.MethodDelete && strings.HasPrefix(r.Path, "/orgs/acme/invitations/") {
-			return
-		}
+	w.wantHeld(t, teamOf("data"), "carol pending")
+	if cancelled(w) {
+		t.Error("the invitation to the organization is cancelled, though it is for another team too")
 	}
-	t.Error("the invitation to the organization stands, though it was for nothing else")
+	w.apply(t, reconciler.Take, teamOf("data"), "carol", "")
+	w.wantHeld(t, teamOf("data"))
+	if !cancelled(w) {
+		t.Error("the invitation to the organization stands, though it is for nothing else")
+	}
+}
+
+// cancelled says whether an invitation to the organization was taken back.
+func cancelled(w *world) bool {
+	return slices.ContainsFunc(w.Requests(), func(r githubtest.Request) bool {
+		return r.Method == http.MethodDelete && strings.HasPrefix(r.Path, "/orgs/acme/invitations/")
+	})
 }
 
 func TestAPermissionThatIsThereIsNeitherLoweredNorLost(t *testing.T) {
