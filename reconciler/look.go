@@ -134,6 +134,9 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 		return err
 	}
 	out.state = out.Book.State()
+	if out.state.Configuration == nil && len(r.Trust) == 0 {
+		return fmt.Errorf("there is no key to verify the ledger at %s with: %s on main holds none", tip, ledger.TrustDir)
+	}
 	if out.state.Configuration == nil {
 		return fmt.Errorf("the ledger at %s approves no configuration: it is damaged or not a ledger", tip)
 	}
