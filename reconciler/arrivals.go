@@ -79,6 +79,9 @@ func (r *Observer) judge(ctx context.Context, out *Outlook, a requests.Arrival, 
 	if !a.Grants() && !a.Configuration() {
 		return nil
 	}
+	if a.Unknown != nil {
+		return a.Unknown
+	}
 	snap, err := r.Requests.Snapshot(a.Base)
 	if err != nil {
 		return err

@@ -19,6 +19,8 @@ type Arrival struct {
 	Method    string       // merge, squash or rebase, told from the commits
 	Reasons   []checks.Reason
 	Change    []gitrepo.Change
+	// Unknown is why the forge did not say what brought the arrival. It can be asked again; until then nobody can judge.
+	Unknown error
 }
 
 // Grants says whether the arrival adds or changes grants, and so needs a pull request behind it.
@@ -116,14 +118,23 @@ func (w *walker) next(ctx context.Context, base gitrepo.Hash, i int) (Arrival, i
 	if err != nil || !a.Grants() && !a.Configuration() {
 		return a, i, err
 	}
-	return w.broughtBy(ctx, a, i)
+	whole, last, err := w.broughtBy(ctx, a, i)
+	switch {
+	case err == nil:
+		return whole, last, nil
+	case unreadable(err):
+		a.Reasons = append(a.Reasons, checks.Reason{Text: fmt.Sprintf("what commit %.12s came with cannot be read: %v", a.Tip, err), Hint: "remove it, and ask again"})
+	default:
+		a.Unknown = err
+	}
+	return a, i, nil
 }
 
 // past joins a step whose trees cannot be read to the next that can: what the two changed together came with no pull request.
 // Whoever mends main is so not held to what it was; while its tip cannot be read there is nothing to judge.
 func (w *walker) past(ctx context.Context, base gitrepo.Hash, i int, why error) (Arrival, int, error) {
 	a, last, err := w.next(ctx, base, i-1)
-	a.Pull, a.Method = nil, ""
+	a.Pull, a.Method, a.Unknown = nil, "", nil
 	a.Reasons = append(a.Reasons, checks.Reason{
 		Text: fmt.Sprintf("commit %.12s, on the way to %.12s, cannot be read: %v", w.steps[i], a.Tip, why), Hint: "remove what it brought, and ask again",
 	})
