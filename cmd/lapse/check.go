@@ -119,7 +119,7 @@ func showVerdict(env *environment, o checkOptions, v checks.Verdict, opts render
 		if err := render.WorkflowCommands(env.err, render.Annotations(v)); err != nil {
 			return err
 		}
-		if err := appendTo(env.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error {
+		if err := env.tell("GITHUB_STEP_SUMMARY", func(w io.Writer) error {
 			_, err := io.WriteString(w, render.Summary(v, opts))
 			return err
 		}); err != nil {
@@ -138,14 +138,14 @@ func showVerdict(env *environment, o checkOptions, v checks.Verdict, opts render
 // publish says the verdict on the pull request, and merges it where the verdict says so, conditional on the head that was judged.
 func publish(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict, opts render.Options) error {
 	p := github.Publication{
-		Number: n, Head: v.Head, State: state(v), Description: render.StatusLine(v),
-		Comment: render.Comment(v, opts), Marker: "verdict", Summary: render.Summary(v, opts),
+		Number: n, Head: v.Head, State: state(v), Description: env.scrub(render.StatusLine(v)),
+		Comment: env.scrub(render.Comment(v, opts)), Marker: "verdict", Summary: env.scrub(render.Summary(v, opts)),
 	}
 	for _, a := range render.Annotations(v) {
 		if a.Path == "" {
 			continue // about the request as a whole: the summary and the comment say it
 		}
-		p.Annotations = append(p.Annotations, github.Annotation{Path: a.Path, Line: a.Line, Level: string(a.Level), Title: a.Title, Text: a.Text})
+		p.Annotations = append(p.Annotations, github.Annotation{Path: a.Path, Line: a.Line, Level: string(a.Level), Title: a.Title, Text: env.scrub(a.Text)})
 	}
 	p.Reviewers, p.TeamReviewers = reviewers(v)
 	if err := conn.forge.Publish(ctx, conn.repo, p); err != nil {

@@ -53,8 +53,11 @@ type usage struct{ error }
 
 func usagef(format string, args ...any) error { return usage{fmt.Errorf(format, args...)} }
 
-// run is the whole program: it returns the exit code.
-func run(ctx context.Context, env *environment) int {
+// run is the whole program: it returns the exit code. Whatever it writes, wherever it comes from, holds no secret.
+func run(ctx context.Context, world *environment) int {
+	env := new(environment)
+	*env = *world
+	env.out, env.err = scrubbed{env, world.out}, scrubbed{env, world.err}
 	root := newRoot(env)
 	root.SetArgs(env.args)
 	root.SetIn(env.in)
@@ -84,7 +87,7 @@ func exitCode(env *environment, err error) int {
 
 // complain writes an error for a person, and as an annotation where a workflow is running.
 func (env *environment) complain(err error) {
-	text := env.scrub(err.Error())
+	text := env.scrub(err.Error())                   // here too: of a secret with several lines each would be written by itself
 	for i, line := range strings.Split(text, "\n") { // joined errors are one to a line
 		prefix := "lapse: "
 		if i > 0 {
@@ -115,15 +118,30 @@ func (env *environment) logger(verbose bool) *slog.Logger {
 	if verbose {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(scrubbed{env}, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(lines{env.err}, &slog.HandlerOptions{Level: level}))
 }
 
-// scrubbed writes to err what holds no secret.
-type scrubbed struct{ env *environment }
+// scrubbed writes what holds no secret. A secret that is cut between two writes is not seen, so texts are written whole.
+type scrubbed struct {
+	env *environment
+	to  io.Writer
+}
 
 func (s scrubbed) Write(p []byte) (int, error) {
-	_, err := io.WriteString(s.env.err, s.env.scrub(string(p)))
-	return len(p), err
+	if _, err := io.WriteString(s.to, s.env.scrub(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// lines writes log lines, one by one, as text that acts nowhere: what others say is in them.
+type lines struct{ to io.Writer }
+
+func (l lines) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(l.to, render.Text(strings.TrimSuffix(string(p), "\n"))+"\n"); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func newRoot(env *environment) *cobra.Command {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -168,13 +167,12 @@ func terminalOptions(env *environment, now time.Time) render.TerminalOptions {
 }
 
 func showReport(env *environment, o reconcileOptions, rep *reconciler.Report) error {
-	rep = scrubReport(env, rep)
 	r := renderReport(rep)
 	if env.inActions() {
 		if err := render.WorkflowCommands(env.err, render.ReportAnnotations(r)); err != nil {
 			return err
 		}
-		if err := appendTo(env.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error {
+		if err := env.tell("GITHUB_STEP_SUMMARY", func(w io.Writer) error {
 			_, err := io.WriteString(w, render.ReportSummary(r))
 			return err
 		}); err != nil {
@@ -185,19 +183,6 @@ func showReport(env *environment, o reconcileOptions, rep *reconciler.Report) er
 		return printJSON(env.out, rep)
 	}
 	return render.ReportText(env.out, r, terminalOptions(env, rep.Now))
-}
-
-// scrubReport takes secrets out of every text of a report: targets write some of them.
-func scrubReport(env *environment, rep *reconciler.Report) *reconciler.Report {
-	b, err := json.Marshal(rep)
-	if err != nil {
-		return rep
-	}
-	var clean reconciler.Report
-	if json.Unmarshal([]byte(env.scrub(string(b))), &clean) != nil {
-		return rep
-	}
-	return &clean
 }
 
 // pulls opens the removal pull request.

@@ -61,11 +61,12 @@ func pullNumber(env *environment, flag string) (int, error) {
 
 // output sets an output of the workflow's step.
 func output(env *environment, key, value string) error {
-	return appendTo(env.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return render.OutputFile(w, key, value) })
+	return env.tell("GITHUB_OUTPUT", func(w io.Writer) error { return render.OutputFile(w, key, value) })
 }
 
-// appendTo appends to one of the runner's files; without one there is nobody to tell.
-func appendTo(path string, write func(io.Writer) error) error {
+// tell appends to one of the runner's files, which a variable names; without one there is nobody to tell.
+func (env *environment) tell(variable string, write func(io.Writer) error) error {
+	path := env.getenv(variable)
 	if path == "" {
 		return nil
 	}
@@ -73,7 +74,7 @@ func appendTo(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	if err := write(f); err != nil {
+	if err := write(scrubbed{env, f}); err != nil {
 		f.Close()
 		return err
 	}
