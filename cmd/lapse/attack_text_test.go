@@ -233,7 +233,7 @@ func TestA62WhatGitHubSaysIsNoCommand(t *testing.T) {
 		th := showing(t)
 		th.ask("alice", "one", plain("grants/one.yaml", honest))
 		body := fmt.Sprintf(`{"message":%s,"errors":[{"message":%s}]}`, quoted(acting[5]+" ##[add-mask]a"), quoted("x\n::error::y\r\n##[error]z"))
-			th.Fail(githubtest.Failure{Path: "/(repos/acme/access/(pulls|issues|statuses|commits).*|users/.*|orgs/.*)", Status: 422, Body: body, Times: -1})
+		th.Fail(githubtest.Failure{Path: "/(repos/acme/access/(pulls|issues|statuses|commits).*|users/.*|orgs/.*)", Status: 422, Body: body, Times: -1})
 		th.Fail(githubtest.Failure{Path: "/acme/access.git/.*", Status: 403, Body: "x\n::error::y\n##[error]z\n", Times: -1})
 		a := th.lapse(args...)
 		if a.code == exitFine {
