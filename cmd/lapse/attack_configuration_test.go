@@ -146,13 +146,13 @@ func TestA46ABrokenPolicyOfLiveGrantsStopsGivingAndNotTaking(t *testing.T) {
 	if _, code := th.reconcile(); code != exitFine || !strings.Contains(th.holders(), `"alice"`) {
 		t.Fatalf("a run leaves with %d: %s", code, th.holders())
 	}
-	th.offset += 40 * time.Minute
+	th.Advance(40 * time.Minute)
 	th.force(th.ask("bob", "bob", plain("grants/bob.yaml", strings.Replace(honest, "alice", "bob", 1))))
 	rep, code := th.reconcile()
 	if got := th.holders(); code != exitRefused || !strings.Contains(got, `"alice"`) || strings.Contains(got, `"bob"`) || len(rep.Frozen) == 0 {
 		t.Errorf("a run leaves with %d, frozen for %q: %s", code, rep.Frozen, got)
 	}
-	th.offset += 21 * time.Minute
+	th.Advance(21 * time.Minute)
 	if th.reconcile(); strings.Contains(th.holders(), "alice") {
 		t.Errorf("after the end: %s", th.holders())
 	}
@@ -220,7 +220,7 @@ func TestA47WhatIsMissingOrUnreadableGivesNothingNewAndTakesOnTime(t *testing.T)
 			if got := th.holders(); strings.Contains(got, `"bob"`) || strings.Contains(got, `"alice"`) == ends[name] {
 				t.Errorf("before the end: %s", got)
 			}
-			th.offset += 61 * time.Minute
+			th.Advance(61 * time.Minute)
 			if th.reconcile(); strings.Contains(th.holders(), "account") {
 				t.Errorf("after the end: %s", th.holders())
 			}
@@ -253,7 +253,7 @@ func TestA47WithoutApproversNothingIsApproved(t *testing.T) {
 	if _, code := th.reconcile(); code != exitRefused || len(th.receipts("refused")) != 1 {
 		t.Errorf("a run leaves with %d, refused %v", code, th.receipts("refused"))
 	}
-	th.offset += 61 * time.Minute
+	th.Advance(61 * time.Minute)
 	if th.reconcile(); strings.Contains(th.holders(), "alice") {
 		t.Errorf("after the end: %s", th.holders())
 	}

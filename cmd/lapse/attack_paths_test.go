@@ -56,7 +56,7 @@ func TestA35ALiveGrantThatBecomesNoFileIsNotChangedByIt(t *testing.T) {
 	if _, code := th.reconcile(); code != exitRefused || !strings.Contains(th.holders(), "staging-readonly") || len(th.receipts("refused")) != 3 {
 		t.Errorf("a run leaves with %d, refused %v: %s", code, th.receipts("refused"), th.holders())
 	}
-	th.offset += 61 * time.Minute
+	th.Advance(61 * time.Minute)
 	rep, _ := th.reconcile()
 	if strings.Contains(th.holders(), "staging-readonly") || len(rep.Removed) != 3 {
 		t.Errorf("after the end: %s, removed %v", th.holders(), rep.Removed)
@@ -115,7 +115,7 @@ func TestA36AnIDThatDiffersFromALiveOneByCaseChangesNothing(t *testing.T) {
 	if _, code := th.reconcile(); code != exitRefused || !strings.Contains(th.holders(), "2026-03-02T10:0") {
 		t.Errorf("a run leaves with %d: %s", code, th.holders())
 	}
-	th.offset += 61 * time.Minute
+	th.Advance(61 * time.Minute)
 	if th.reconcile(); strings.Contains(th.holders(), "staging-readonly") {
 		t.Errorf("after the end: %s", th.holders())
 	}

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -78,78 +76,46 @@ func (t mortalTarget) List(ctx context.Context, e grants.Entitlement) ([]reconci
 	return t.Target.List(ctx, e)
 }
 
-// theater is a stage for tests in this process.
-type theater struct {
-	*stage.Stage
-	t      *testing.T
-	vars   map[string]string
-	offset time.Duration
-}
-
-func newTheater(t *testing.T) *theater {
-	t.Helper()
-	h := &theater{t: t}
-	began := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	dir := t.TempDir()
-	s, err := stage.New(dir, func() time.Time { return began.Add(h.offset) }, nil, nil)
-	if err != nil {
-		t.Fatal(err)
+// want runs the command and wants it to end well.
+func (th *theatre) want(args ...string) {
+	th.t.Helper()
+	if a := th.lapse(args...); a.code != exitFine {
+		th.t.Fatalf("lapse %s: %s", strings.Join(args, " "), a)
 	}
-	t.Cleanup(func() { _ = s.Close() })
-	h.Stage, h.vars = s, s.Environment(filepath.Join(dir, "cache"))
-	return h
-}
-
-func (h *theater) environment(args ...string) (*environment, *bytes.Buffer) {
-	var out bytes.Buffer
-	return &environment{
-		args: args, in: strings.NewReader(""), out: &out, err: &out,
-		getenv: func(k string) string { return h.vars[k] }, now: h.Clock, http: http.DefaultTransport,
-	}, &out
-}
-
-// lapse runs the command in this process and wants the exit code.
-func (h *theater) lapse(want int, args ...string) string {
-	h.t.Helper()
-	env, out := h.environment(args...)
-	if code := run(context.Background(), env); code != want {
-		h.t.Fatalf("lapse %s: exit %d, want %d:\n%s", strings.Join(args, " "), code, want, out)
-	}
-	return out.String()
 }
 
 // approved brings a grant of alice's to main, approved.
-func (h *theater) approved(id string) {
-	h.t.Helper()
-	alice := h.As("alice")
+func (th *theatre) approved(id string) {
+	th.t.Helper()
+	alice := th.As("alice")
 	text := grantFile("alice", "prod-db-read", "1h", "Slow checkout query, INC-4211")
 	check := func(err error) {
-		h.t.Helper()
+		th.t.Helper()
 		if err != nil {
-			h.t.Fatal(err)
+			th.t.Fatal(err)
 		}
 	}
 	_, err := alice.PushFiles(stage.Repo, id, "", map[string]string{grants.PathOf(id): text}, "Request")
 	check(err)
 	n, err := alice.OpenPull(stage.Repo, id, "Request")
 	check(err)
-	_, err = h.As("carol").Review(stage.Repo, n, "APPROVE", "Fine")
+	_, err = th.As("carol").Review(stage.Repo, n, "APPROVE", "Fine")
 	check(err)
-	h.lapse(exitFine, "check", "--pull", fmt.Sprint(n), "--publish")
+	th.want("check", "--pull", fmt.Sprint(n), "--publish")
 }
 
 // runUntilKilled reconciles in a process that is killed after so many steps; false if it came to its end.
-func (h *theater) runUntilKilled(steps int) bool {
-	h.t.Helper()
+func (th *theatre) runUntilKilled(steps int) bool {
+	th.t.Helper()
 	ctx := context.Background()
-	env, _ := h.environment()
+	env := th.environment()
 	conn, err := connection{branch: "main"}.open(ctx, env)
 	if err != nil {
-		h.t.Fatal(err)
+		th.t.Fatal(err)
 	}
 	r, err := newReconciler(ctx, env, conn)
 	if err != nil {
-		h.t.Fatal(err)
+		th.t.Fatal(err)
 	}
 	m := &mortal{left: steps}
 	open := r.Open
@@ -162,17 +128,17 @@ func (h *theater) runUntilKilled(steps int) bool {
 	return m.dead
 }
 
-func (h *theater) holds() (team, vault bool) {
-	b, err := os.ReadFile(h.Vault)
+func (th *theatre) holds() (team, vault bool) {
+	b, err := os.ReadFile(th.Vault)
 	if err != nil && !os.IsNotExist(err) {
-		h.t.Fatal(err)
+		th.t.Fatal(err)
 	}
-	return len(h.Members(stage.Org, "prod-oncall")) > 0, bytes.Contains(b, []byte(`"alice"`))
+	return len(th.Members(stage.Org, "prod-oncall")) > 0, bytes.Contains(b, []byte(`"alice"`))
 }
 
 // known says whether the ledger, as the forge has it, knows of every holding at the targets.
-func (h *theater) known() error {
-	env, _ := h.environment()
+func (th *theatre) known() error {
+	env := th.environment()
 	ctx := context.Background()
 	conn, err := connection{branch: "main"}.open(ctx, env)
 	if err != nil {
@@ -197,7 +163,7 @@ func (h *theater) known() error {
 	for _, s := range state.Holdings {
 		on[s.Entitlement.Target] = true
 	}
-	team, vault := h.holds()
+	team, vault := th.holds()
 	if team && !on["github"] || vault && !on["vault"] {
 		return fmt.Errorf("held at the targets and unknown to the ledger: team %v, vault %v, ledger %v", team, vault, on)
 	}
@@ -221,24 +187,23 @@ func TestA50KilledAtAnyStepTheNextRunConverges(t *testing.T) {
 }
 
 func killOnce(t *testing.T, phase string, steps int) bool {
-	h := newTheater(t)
-	h.lapse(exitFine, "reconcile", "--init")
-	h.approved("alice-prod")
+	th := newTheatre(t, nil)
+	th.approved("alice-prod")
 	if phase == "taking" {
-		h.lapse(exitFine, "reconcile")
-		h.offset += 2 * time.Hour
+		th.want("reconcile")
+		th.Advance(2 * time.Hour)
 	}
-	killed := h.runUntilKilled(steps)
-	if err := h.known(); err != nil {
+	killed := th.runUntilKilled(steps)
+	if err := th.known(); err != nil {
 		t.Errorf("killed after %d steps: %v", steps, err)
 	}
-	h.lapse(exitFine, "reconcile")
-	team, vault := h.holds()
+	th.want("reconcile")
+	team, vault := th.holds()
 	if want := phase == "giving"; team != want || vault != want {
 		t.Errorf("killed after %d steps, then run again: team %v, vault %v, want %v", steps, team, vault, want)
 	}
-	h.lapse(exitFine, "reconcile")
-	_, onMain := h.File(stage.Repo, "main", grants.PathOf("alice-prod"))
+	th.want("reconcile")
+	_, onMain := th.File(stage.Repo, "main", grants.PathOf("alice-prod"))
 	if onMain != (phase == "giving") {
 		t.Errorf("killed after %d steps, then run again: the file is on main: %v", steps, onMain)
 	}

@@ -42,13 +42,12 @@ policy, approved, merged, given, expired, taken and removed, and three attacks t
 // demo is one performance.
 type demo struct {
 	*stage.Stage
-	ctx    context.Context
-	out    io.Writer
-	env    *environment // of the person who watches
-	vars   map[string]string
-	fast   bool
-	offset time.Duration // fast: how far time was moved
-	step   int
+	ctx  context.Context
+	out  io.Writer
+	env  *environment // of the person who watches
+	vars map[string]string
+	fast bool
+	step int
 }
 
 func runDemo(ctx context.Context, env *environment, o demoOptions) (err error) {
@@ -58,7 +57,7 @@ func runDemo(ctx context.Context, env *environment, o demoOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, cleanup()) }()
 	d := &demo{ctx: ctx, out: env.out, env: env, fast: o.fast}
-	d.Stage, err = stage.New(dir, d.now, nil, nil)
+	d.Stage, err = stage.New(dir, env.now, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -97,8 +96,6 @@ func demoFolder(dir string) (string, func() error, error) {
 	return dir, func() error { return nil }, err
 }
 
-func (d *demo) now() time.Time { return d.env.now().Add(d.offset) }
-
 // title begins a step.
 func (d *demo) title(format string, args ...any) {
 	d.step++
@@ -136,12 +133,12 @@ func (d *demo) wait(t time.Duration) error {
 
 // until lets time pass: by waiting, or by moving it.
 func (d *demo) until(end time.Time) error {
-	left := end.Sub(d.now()) // the GitHub's clock may be some seconds ahead: it puts every change into a second of its own
+	left := end.Sub(d.Now())
 	if left <= 0 {
 		return nil
 	}
 	if d.fast {
-		d.offset += left
+		d.AdvanceTo(end)
 		return nil
 	}
 	return d.wait(left)

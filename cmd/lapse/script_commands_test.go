@@ -177,8 +177,7 @@ func cmdAdvance(ts *testscript.TestScript, _ bool, args []string) {
 	need(ts, args, 1, "advance DURATION")
 	d, err := time.ParseDuration(args[0])
 	ts.Check(err)
-	p := playOf(ts)
-	p.offset = p.Clock().Sub(p.began) + d
+	playOf(ts).Advance(d)
 }
 
 func cmdTeam(ts *testscript.TestScript, _ bool, args []string) {

@@ -57,8 +57,6 @@ func runScripts(t *testing.T, dir string) {
 // play is the stage of one script. Time stands still but for what happens, and for `advance`.
 type play struct {
 	*stage.Stage
-	offset  time.Duration
-	began   time.Time
 	reviews map[string]int64 // last review of each person
 	forked  map[string]bool  // who has a fork
 	mend    []func()         // take away the faults of the API
@@ -75,12 +73,12 @@ func setStage(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	p := &play{began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), reviews: map[string]int64{}, forked: map[string]bool{}}
+	p := &play{reviews: map[string]int64{}, forked: map[string]bool{}}
 	dir := filepath.Join(e.WorkDir, ".stage")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	p.Stage, err = stage.New(dir, func() time.Time { return p.began.Add(p.offset) }, nil, over)
+	p.Stage, err = stage.New(dir, curtain, nil, over)
 	if err != nil {
 		return err
 	}

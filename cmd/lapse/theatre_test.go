@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,18 +24,19 @@ import (
 // within this process, so that each attempt costs little.
 type theatre struct {
 	*stage.Stage
-	t      *testing.T
-	dir    string
-	offset time.Duration
-	vars   map[string]string
+	t    *testing.T
+	dir  string
+	vars map[string]string
 }
+
+// curtain is when every play begins. Time stands still then but for what happens, and for Advance.
+func curtain() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
 
 // newTheatre begins as the scripts do, with a ledger. files are put over those of the example.
 func newTheatre(t *testing.T, files map[string]string) *theatre {
 	t.Helper()
 	th := &theatre{t: t, dir: t.TempDir()}
-	began := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	s, err := stage.New(th.dir, func() time.Time { return began.Add(th.offset) }, nil, files)
+	s, err := stage.New(th.dir, curtain, nil, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +63,18 @@ func (th *theatre) lapse(args ...string) ending { return th.lapseOver(http.Defau
 // lapseOver runs the command over another way to the forge's API.
 func (th *theatre) lapseOver(way http.RoundTripper, args ...string) ending {
 	var out, talk bytes.Buffer
-	env := &environment{
-		args: args, in: strings.NewReader(""), out: &out, err: &talk,
-		getenv: func(name string) string { return th.vars[name] }, now: th.Clock, http: way,
-	}
+	env := th.environment(args...)
+	env.out, env.err, env.http = &out, &talk, way
 	code := run(context.Background(), env)
 	return ending{code, out.String(), talk.String()}
+}
+
+// environment is that of a command whose output nobody reads.
+func (th *theatre) environment(args ...string) *environment {
+	return &environment{
+		args: args, in: strings.NewReader(""), out: io.Discard, err: io.Discard,
+		getenv: func(name string) string { return th.vars[name] }, now: th.Clock, http: http.DefaultTransport,
+	}
 }
 
 // check is the verdict on a pull request.

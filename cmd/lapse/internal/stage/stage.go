@@ -13,6 +13,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lapse-access/lapse/example"
@@ -32,22 +33,35 @@ type Stage struct {
 	*githubtest.Server
 	Key   []byte // PEM
 	Vault string // file of the target named vault
+
+	base  func() time.Time
+	moved atomic.Int64 // nanoseconds; the server reads it while time is moved
 }
 
 // New sets the stage in dir and starts to listen on loopback. The target named vault is the file vault.json there. files are put
 // over those of the example; an empty text leaves one out.
 func New(dir string, now func() time.Time, log io.Writer, files map[string]string) (*Stage, error) {
-	srv, err := githubtest.New(githubtest.Options{Dir: dir, Now: now, Log: log})
+	s := &Stage{Vault: filepath.Join(dir, "vault.json"), base: now}
+	srv, err := githubtest.New(githubtest.Options{Dir: dir, Now: s.Now, Log: log})
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Server: srv, Vault: filepath.Join(dir, "vault.json")}
+	s.Server = srv
 	s.people()
 	if err := s.repository(files); err != nil {
 		return nil, err
 	}
 	return s, srv.Start()
 }
+
+// Now is the present on the stage. The server's Clock may be some seconds ahead: it puts every change into a second of its own.
+func (s *Stage) Now() time.Time { return s.base().Add(time.Duration(s.moved.Load())) }
+
+// Advance moves time on, counted from the server's Clock.
+func (s *Stage) Advance(d time.Duration) { s.AdvanceTo(s.Clock().Add(d)) }
+
+// AdvanceTo makes it that time.
+func (s *Stage) AdvanceTo(t time.Time) { s.moved.Store(int64(t.Sub(s.base()))) }
 
 // people are those of example/people.yaml, with the ids given there, and mallory.
 func (s *Stage) people() {
