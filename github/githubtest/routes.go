@@ -64,6 +64,8 @@ func repoRoutes() map[string]handler {
 		"/git/ref/{ref...}":                  {"GET": (*exchange).getRef},
 		"/git/matching-refs/{ref...}":        {"GET": (*exchange).listMatchingRefs},
 		"/git/refs":                          {"POST": (*exchange).createRef},
+		"/git/trees":                         {"POST": (*exchange).createTree},
+		"/git/commits":                       {"POST": (*exchange).createGitCommit},
 		"/git/refs/{ref...}":                 {"PATCH": (*exchange).patchRef, "DELETE": (*exchange).deleteRef},
 		"/statuses/{sha}":                    {"POST": (*exchange).createStatus},
 		"/check-runs":                        {"POST": (*exchange).createCheck},
