@@ -111,7 +111,7 @@ func (j *judgement) checkAccount(g grants.Grant, p grants.Person) {
 
 func (j *judgement) checkEligible(g grants.Grant, role grants.Role) {
 	at := posOf(role.At, "eligible", rolePath(role.Name))
-	set, faults := j.voters.union(role.Eligible, at)
+	set, faults := j.voters.eligible(role)
 	for _, r := range faults {
 		r.Grant = g.ID
 		j.deny(r)

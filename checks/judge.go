@@ -180,26 +180,41 @@ func (j *judgement) finish() Verdict {
 	default:
 		v.Outcome = OutcomeApproved
 	}
-	v.Merge = v.Outcome == OutcomeApproved && j.kind == scopeGrants && j.mergesItself()
+	v.Merge = v.Outcome == OutcomeApproved && j.mergesItself()
 	return v
 }
 
-// mergesItself says whether the pull request is open and every role asked for says merge: auto.
+// mergesItself says whether the pull request is open and every role that it gives, or of a request that gives none, every role that
+// it takes, says merge: auto. What only ends grants is approved whatever else is wrong, so that nobody is kept from merging it; it
+// merges itself only where nothing is wrong.
 func (j *judgement) mergesItself() bool {
-	if j.Pull == nil || j.Pull.Closed || j.Pull.Merge != nil {
+	p := j.Pull
+	if p == nil || p.Closed || p.Merge != nil {
 		return false
 	}
-	gives := false
+	switch j.kind {
+	case scopeGrants:
+		return j.allMergeAuto(func(c grants.Change) *grants.Grant { return c.After })
+	case scopeEnds:
+		fit := len(j.Unjudgeable) == 0 && !p.Fork && !p.Draft && p.Author.ID != 0 && j.Configuration.Usable && p.Base == j.Configuration.Config.Branch
+		return fit && j.allMergeAuto(func(c grants.Change) *grants.Grant { return c.Before })
+	}
+	return false
+}
+
+// allMergeAuto says whether there is such a grant, and the role of each says merge: auto.
+func (j *judgement) allMergeAuto(side func(grants.Change) *grants.Grant) bool {
+	any := false
 	for _, c := range j.Request.Changes {
-		if c.After == nil {
-			continue
+		g := side(c)
+		if g == nil && j.kind == scopeGrants {
+			continue // it ends, beside what is given
 		}
-		gives = true
-		if !j.Configuration.Roles[c.After.Role].MergeAuto {
+		if any = true; g == nil || !j.Configuration.Roles[g.Role].MergeAuto {
 			return false
 		}
 	}
-	return gives
+	return any
 }
 
 // sortedReasons puts reasons in order, each once.

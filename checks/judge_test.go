@@ -227,7 +227,23 @@ func TestMergesByItselfOnlyWhenAllRolesSaySo(t *testing.T) {
 			s.Request.Changes = append(s.Request.Changes, grants.Change{ID: g.ID, Kind: grants.Add, After: g})
 		}, false},
 		{"only waiting", func(s *situation) { auto(s); s.Reviews = nil }, false},
-		{"only ends", func(s *situation) { auto(s); onlyEnds(s) }, false},
+		{"only ends", func(s *situation) { auto(s); onlyEnds(s) }, true},
+		{"only ends, of a role that says nothing", onlyEnds, false},
+		{"only ends, merged already", func(s *situation) { auto(s); onlyEnds(s); s.merge(20) }, false},
+		{"only ends, closed", func(s *situation) { auto(s); onlyEnds(s); s.Pull.Closed = true }, false},
+		{"only ends, a draft", func(s *situation) { auto(s); onlyEnds(s); s.Pull.Draft = true }, false},
+		{"only ends, from a fork", func(s *situation) { auto(s); onlyEnds(s); s.Pull.Fork = true }, false},
+		{"only ends, by nobody", func(s *situation) { auto(s); onlyEnds(s); s.Pull.Author = Account{} }, false},
+		{"only ends, of another branch", func(s *situation) { auto(s); onlyEnds(s); s.Pull.Base = "release" }, false},
+		{"only ends, and ambiguous", func(s *situation) { auto(s); onlyEnds(s); s.Unjudgeable = []Reason{{Text: "no"}} }, false},
+		{"only ends, without a configuration", func(s *situation) { auto(s); onlyEnds(s); s.Configuration.Usable = false }, false},
+		{"only ends, of a file that is no grant", func(s *situation) { auto(s); onlyEnds(s); s.Request.Changes[0].Before = nil }, false},
+		{"gives beside an end of another role", func(s *situation) {
+			auto(s)
+			g := grantFor("bob-prod", "bob")
+			g.Role = "manual"
+			s.Request.Changes = append(s.Request.Changes, grants.Change{ID: g.ID, Kind: grants.End, Before: g})
+		}, true},
 	} {
 		s := sound()
 		c.change(s)

@@ -115,6 +115,17 @@ func (d directory) union(parties []grants.Party, at grants.Pos) (map[string]bool
 	return set, faults
 }
 
+// eligible are the people who may hold the role, with one reason for each party that is not known.
+func (d directory) eligible(role grants.Role) (map[string]bool, []Reason) {
+	return d.union(role.Eligible, posOf(role.At, "eligible", rolePath(role.Name)))
+}
+
+// MayHold says whether somebody of people.yaml may hold the role. The facts need only the configuration and the role's teams.
+func MayHold(f Facts, role grants.Role, login string) (bool, []Reason) {
+	set, faults := newDirectory(f).eligible(role)
+	return set[login], faults
+}
+
 func partyHint(p grants.Party) string {
 	if strings.HasPrefix(string(p), "@") {
 		return "check that the team exists and that the token may read the organization's members"

@@ -39,3 +39,17 @@ func TestMembersArePeopleThatPeopleYamlHas(t *testing.T) {
 		}
 	}
 }
+
+func TestMayHoldIsTheRuleOfTheVerdict(t *testing.T) {
+	s := sound()
+	role := s.Configuration.Roles["prod-db-read"]
+	for login, want := range map[string]bool{"alice": true, "carol": false, "nobody": false} {
+		if got, faults := MayHold(s.Facts, role, login); got != want || len(faults) > 0 {
+			t.Errorf("%s may hold: %t, %v", login, got, faults)
+		}
+	}
+	delete(s.Teams, engTeam)
+	if got, faults := MayHold(s.Facts, role, "alice"); got || len(faults) != 1 {
+		t.Errorf("a team that is not known: %t, %v", got, faults)
+	}
+}
