@@ -91,7 +91,22 @@ func setStage(e *testscript.Env) error {
 	e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	e.Setenv("REPO", filepath.Join(dir, stage.Repo+".git"))
 	e.Setenv("VAULT", p.Vault)
+	watchForRaces(e)
 	return allowSigner(e, p)
+}
+
+// watchForRaces fails the script when a process of it reports a data race. Such a process ends with an exit code of its own, which
+// `!` would take for any other. Nor does it then sleep for a second before each exit, as the race detector lets it by default.
+func watchForRaces(e *testscript.Env) {
+	reports := filepath.Join(e.WorkDir, ".race")
+	e.Setenv("GORACE", "atexit_sleep_ms=0 log_path="+reports)
+	e.Defer(func() {
+		found, _ := filepath.Glob(reports + ".*")
+		for _, path := range found {
+			text, err := os.ReadFile(path)
+			e.T().Fatal(err, string(text))
+		}
+	})
 }
 
 // allowSigner writes the file with which stock git verifies Lapse's commits.
