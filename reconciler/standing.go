@@ -8,6 +8,7 @@ import (
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/requests"
 )
 
@@ -17,6 +18,7 @@ type Standing struct {
 	Main  gitrepo.Hash
 	Live  requests.LiveOf
 	Unfit []checks.Reason
+	Book  *ledger.Book // as it was read; nil where there is no ledger yet
 }
 
 // Standing reads main and the ledger. Unlike a run it does not go on without the forge: an answer on old facts is no answer.
@@ -31,7 +33,7 @@ func (r *Observer) Standing(ctx context.Context, now time.Time) (Standing, error
 	if err != nil {
 		return Standing{}, err
 	}
-	s := Standing{Main: out.Main, Live: out.liveOf}
+	s := Standing{Main: out.Main, Live: out.liveOf, Book: out.Book}
 	for _, f := range out.Frozen {
 		s.Unfit = append(s.Unfit, checks.Reason{Text: f, Hint: "whoever runs Lapse must look at this first"})
 	}
