@@ -3,6 +3,8 @@
 GO        ?= go
 FUZZTIME  ?= 30s
 CACHE     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lapse-tools
+# Tests find it under the same name.
+export LAPSE_TOOLS := $(CACHE)
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(CACHE)/staticcheck-$(STATICCHECK_VERSION)
 
@@ -15,7 +17,7 @@ build:
 	$(GO) build -trimpath -o bin/lapse ./cmd/lapse
 
 test: needs vet
-	$(GO) test -race -timeout 30m ./...
+	@CACHE=$(CACHE) GO=$(GO) sh .ci/test
 
 vet: $(STATICCHECK)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -32,6 +34,7 @@ $(STATICCHECK):
 	@GOBIN=$(CACHE)/new $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(CACHE)/new/staticcheck $@
 
-# What tests use beside Go: git with git-http-backend, ssh-keygen (git verify-commit), a C compiler (the race detector).
+# What tests use beside Go: git with git-http-backend, ssh-keygen (git verify-commit), a C compiler (the race detector), gh, and
+# what GitHub publishes of its API (npm).
 needs:
-	@sh .ci/needs
+	@CACHE=$(CACHE) sh .ci/needs

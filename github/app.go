@@ -131,7 +131,7 @@ func (a *appAuth) renew(ctx context.Context) (string, error) {
 		a.installation = in.GetID()
 	}
 	made, _, err := c.api.Apps.CreateInstallationToken(
-		asApp(ctx, http.MethodPost, "app", "installations", strconv.FormatInt(a.installation, 10), "access_tokens"), a.installation, nil)
+		asApp(ctx, http.MethodPost, "app", "installations", strconv.FormatInt(a.installation, 10), "access_tokens"), a.installation, &gh.InstallationTokenOptions{})
 	if err != nil {
 		return "", c.explain(err, "is the app still installed and not suspended?", "make a token for the app's installation on %s", a.repo)
 	}

@@ -153,7 +153,7 @@ func (c *Client) AddToTeam(ctx context.Context, org, slug, login string) error {
 	if err := errors.Join(checkTeam(org, slug), names.Login(login)); err != nil {
 		return err
 	}
-	_, _, err := c.api.Teams.AddTeamMembershipBySlug(meant(ctx, http.MethodPut, "orgs", org, "teams", slug, "memberships", login), org, slug, login, nil)
+	_, _, err := c.api.Teams.AddTeamMembershipBySlug(meant(ctx, http.MethodPut, "orgs", org, "teams", slug, "memberships", login), org, slug, login, &gh.TeamAddTeamMembershipOptions{Role: "member"})
 	return c.explain(err, hintTeamWrite, "add %s to @%s/%s", login, org, slug)
 }
 

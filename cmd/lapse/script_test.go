@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
+	"github.com/lapse-access/lapse/github/githubtest"
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
 )
@@ -88,6 +89,7 @@ func setStage(e *testscript.Env) error {
 		e.Setenv(k, v)
 	}
 	e.Setenv("HOME", e.WorkDir)
+	e.Setenv(githubtest.RecordVariable, os.Getenv(githubtest.RecordVariable)) // the demo has a server of its own
 	e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	e.Setenv("REPO", filepath.Join(dir, stage.Repo+".git"))
 	e.Setenv("VAULT", p.Vault)

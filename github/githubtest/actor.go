@@ -212,10 +212,13 @@ func (a *Actor) Review(fullName string, number int, event, body string) (int64, 
 	return a.ReviewCommit(fullName, number, "", event, body)
 }
 
-// ReviewCommit submits a review of one commit; "" means the head.
+// ReviewCommit submits a review of one commit; "" means the head. Without an event the review is begun, and pending.
 func (a *Actor) ReviewCommit(fullName string, number int, sha, event, body string) (int64, error) {
 	var v struct{ ID int64 }
-	in := object{"event": event, "body": body}
+	in := object{"body": body}
+	if event != "" {
+		in["event"] = event
+	}
 	if sha != "" {
 		in["commit_id"] = sha
 	}

@@ -3,6 +3,7 @@ package githubtest
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -170,6 +171,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f *Failure) int {
 	kept := &memoryWriter{header: http.Header{}}
 	if f.After || f.Keep > 0 || latencyOnly {
 		s.dispatch(kept, r)
+	} else {
+		s.recordUnanswered(w, r)
 	}
 	switch {
 	case f.Cut:
@@ -186,6 +189,18 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f *Failure) int {
 		return kept.code()
 	}
 	return s.writeFault(w, f)
+}
+
+// recordUnanswered records a request whose answer is a fault's.
+func (s *Server) recordUnanswered(w http.ResponseWriter, r *http.Request) {
+	if _, isGit := gitPath(r.URL.Path); isGit {
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return // half a request says nothing
+	}
+	s.record.record(withoutPrefix(r), body, 0, nil, nil)
 }
 
 // cut closes the connection in the middle of the status line: a client that saw nothing at all might repeat the request

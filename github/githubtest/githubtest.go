@@ -49,6 +49,9 @@ type Options struct {
 
 	// ReviewsOnUpdate says what "update branch" does to the commit_id of earlier reviews.
 	ReviewsOnUpdate ReviewsOnUpdate
+
+	// Record is a folder for what the server is asked and answers; "" means the one that RecordVariable names, if any.
+	Record string
 }
 
 // ReviewsOnUpdate is what happens to commit_id of the reviews of a pull request when its branch is updated from its base.
@@ -63,8 +66,9 @@ const (
 
 // Server is the stateful GitHub. Its methods may be called from several goroutines.
 type Server struct {
-	opt Options
-	api http.Handler
+	opt    Options
+	api    http.Handler
+	record recorder
 
 	mu       sync.Mutex
 	last     time.Time // of the last change
@@ -108,6 +112,9 @@ func New(opt Options) (*Server, error) {
 		accounts: map[int64]*account{}, logins: map[string]*account{},
 		orgs: map[int64]*org{}, repos: map[string]*repo{}, apps: map[int64]*app{},
 		tokens: map[string]*token{}, budgets: map[string]*budget{},
+	}
+	if s.record, err = newRecorder(opt.Record); err != nil {
+		return nil, err
 	}
 	if err := s.writeHooks(); err != nil {
 		return nil, err

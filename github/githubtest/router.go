@@ -45,18 +45,24 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 		s.serveGit(w, r, path)
 		return
 	}
+	s.api.ServeHTTP(w, withoutPrefix(r))
+}
+
+// withoutPrefix is the request as api.github.com knows it, when it came to where GitHub Enterprise Server has its API.
+func withoutPrefix(r *http.Request) *http.Request {
 	if rest, under := strings.CutPrefix(r.URL.Path, apiPrefix); under {
 		inner := r.Clone(r.Context())
 		inner.URL.Path = rest
 		inner.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, apiPrefix)
 		inner.RequestURI = ""
-		r = withPrefix(inner)
+		return withPrefix(inner)
 	}
-	if r.URL.Path == "/api/graphql" { // where GitHub Enterprise Server has it
-		r = r.Clone(r.Context())
-		r.URL.Path = "/graphql"
+	if r.URL.Path == "/api/graphql" {
+		inner := r.Clone(r.Context())
+		inner.URL.Path = "/graphql"
+		return inner
 	}
-	s.api.ServeHTTP(w, r)
+	return r
 }
 
 const apiPrefix = "/api/v3"
@@ -85,6 +91,7 @@ func (s *Server) serveAPI(h handler) http.Handler {
 		x.api = x.root + prefixOf(r)
 		status, answer := x.answer(h)
 		s.mu.Unlock()
+		s.record.record(r, body, status, x.header, answer)
 		for key, values := range x.header {
 			w.Header()[key] = values
 		}

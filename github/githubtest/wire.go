@@ -72,7 +72,7 @@ func (x *exchange) publicUser(a *account) object {
 	return merge(x.simpleUser(a), object{
 		"name": textOrNil(a.name), "company": nil, "blog": "", "location": nil, "email": textOrNil(a.email), "hireable": nil, "bio": nil,
 		"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
-		"created_at": stamp(a.created), "updated_at": stamp(a.created),
+		"created_at": stamp(a.created), "updated_at": stamp(a.created), "user_view_type": "public",
 	})
 }
 
@@ -81,7 +81,7 @@ func (x *exchange) privateUser(a *account) object {
 	u := merge(x.simpleUser(a), object{
 		"name": textOrNil(a.name), "company": nil, "blog": "", "location": nil, "email": textOrNil(a.email), "hireable": nil, "bio": nil,
 		"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
-		"created_at": stamp(a.created), "updated_at": stamp(a.created),
+		"created_at": stamp(a.created), "updated_at": stamp(a.created), "user_view_type": "private",
 	})
 	return merge(u, object{"private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0, "disk_usage": 0,
 		"collaborators": 0, "two_factor_authentication": true})

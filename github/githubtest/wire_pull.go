@@ -92,7 +92,8 @@ func (x *exchange) fullPull(p *pull) (object, error) {
 	}
 	mergeable, state := x.mergeability(p)
 	return merge(o, object{
-		"merged": p.merged != nil, "mergeable": mergeable, "rebaseable": mergeable, "mergeable_state": state, "merged_by": x.mergedBy(p),
+		"requested_teams": each(p.reviewerTeams, x.simpleTeam),
+		"merged":          p.merged != nil, "mergeable": mergeable, "rebaseable": mergeable, "mergeable_state": state, "merged_by": x.mergedBy(p),
 		"comments": len(p.comments), "review_comments": 0, "maintainer_can_modify": false, "commits": len(diff.commits),
 		"additions": additions, "deletions": deletions, "changed_files": len(diff.files),
 	}), nil
