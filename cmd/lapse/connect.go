@@ -33,7 +33,13 @@ type connection struct {
 }
 
 func (c *connection) flags(f *pflag.FlagSet) {
-	f.StringVar(&c.repository, "repository", "", "access repository, `owner/name` (default $GITHUB_REPOSITORY)")
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "repo" {
+			name = "repository"
+		}
+		return pflag.NormalizedName(name)
+	})
+	f.StringVar(&c.repository, "repository", "", "access repository, `owner/name`; also --repo (default $GITHUB_REPOSITORY, or git's remote origin here)")
 	f.StringVar(&c.apiURL, "api-url", "", "`URL` of GitHub's API (default $GITHUB_API_URL, or github.com's)")
 	f.StringVar(&c.serverURL, "server-url", "", "`URL` of GitHub, for git (default $GITHUB_SERVER_URL, or github.com's)")
 	f.StringVar(&c.branch, "branch", "main", "main `branch` of the access repository")
@@ -52,13 +58,23 @@ type connected struct {
 	branch   string
 }
 
-const tokenHint = "set LAPSE_TOKEN or GITHUB_TOKEN"
+const tokenHint = "set LAPSE_TOKEN, GH_TOKEN or GITHUB_TOKEN; for your own: export GH_TOKEN=$(gh auth token)"
+
+// token is that of whoever runs the command.
+func (env *environment) token() string {
+	return or(env.getenv("LAPSE_TOKEN"), env.getenv("GH_TOKEN"), env.getenv("GITHUB_TOKEN"))
+}
+
+// server is the URL of GitHub as people and git see it.
+func (c connection) server(env *environment) string {
+	return or(c.serverURL, env.getenv("GITHUB_SERVER_URL"), "https://github.com")
+}
 
 func (c connection) open(ctx context.Context, env *environment) (*connected, error) {
 	log := env.logger(c.verbose)
-	repo, err := github.ParseRepo(or(c.repository, env.getenv("GITHUB_REPOSITORY")))
+	repo, err := c.accessRepository(ctx, env)
 	if err != nil {
-		return nil, usagef("which access repository? %w; use --repository owner/name", err)
+		return nil, err
 	}
 	if err := names.Branch(c.branch); err != nil {
 		return nil, usagef("--branch: %w", err)
@@ -101,7 +117,7 @@ func (c connection) forge(env *environment, repo github.Repo, dir string, log *s
 			return nil, usagef("--app-id %d: LAPSE_APP_PRIVATE_KEY is empty", c.appID)
 		}
 		o.App = &github.App{ID: c.appID, PrivateKeyPEM: []byte(key), InstallationRepo: repo.String()}
-	} else if o.Token = or(env.getenv("LAPSE_TOKEN"), env.getenv("GITHUB_TOKEN")); o.Token == "" {
+	} else if o.Token = env.token(); o.Token == "" {
 		return nil, usagef("no token: %s", tokenHint)
 	}
 	return github.New(o)
@@ -109,8 +125,7 @@ func (c connection) forge(env *environment, repo github.Repo, dir string, log *s
 
 // gitURL is where the repository is cloned from. The token goes beside it, never into it.
 func (c connection) gitURL(env *environment, repo github.Repo) (string, error) {
-	server := or(c.serverURL, env.getenv("GITHUB_SERVER_URL"), "https://github.com")
-	u, err := url.Parse(server)
+	u, err := url.Parse(c.server(env))
 	if err != nil || u.Host == "" || u.User != nil {
 		return "", usagef("--server-url must look like https://github.com, without a user")
 	}
@@ -130,8 +145,7 @@ func (c connection) cacheFolder(env *environment, repo github.Repo) (string, err
 		}
 		root = filepath.Join(base, "lapse")
 	}
-	server := or(c.serverURL, env.getenv("GITHUB_SERVER_URL"), "https://github.com")
-	dir := filepath.Join(root, url.PathEscape(server), repo.Owner, repo.Name)
+	dir := filepath.Join(root, url.PathEscape(c.server(env)), repo.Owner, repo.Name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the cache folder: %w", err)
 	}

@@ -26,6 +26,7 @@ type environment struct {
 	now      func() time.Time
 	http     http.RoundTripper
 	terminal bool     // a person reads out
+	asks     bool     // a person can be asked: in is a terminal, and err is seen
 	used     []string // secrets that were read, to be kept out of every text
 }
 
@@ -105,7 +106,7 @@ func (env *environment) inActions() bool { return env.getenv("GITHUB_ACTIONS") =
 // scrub takes every secret of the environment out of a text, whatever library put it there.
 func (env *environment) scrub(s string) string {
 	var secrets []string
-	for _, name := range []string{"LAPSE_TOKEN", "GITHUB_TOKEN", "LAPSE_APP_PRIVATE_KEY", "LAPSE_SIGNING_KEY"} {
+	for _, name := range []string{"LAPSE_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "LAPSE_APP_PRIVATE_KEY", "LAPSE_SIGNING_KEY"} {
 		if v := env.getenv(name); v != "" {
 			secrets = append(secrets, v)
 		}

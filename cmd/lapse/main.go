@@ -16,6 +16,7 @@ func main() {
 	env := &environment{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		getenv: os.Getenv, now: time.Now, http: http.DefaultTransport, terminal: isTerminal(os.Stdout),
+		asks: isTerminal(os.Stdin) && isTerminal(os.Stderr),
 	}
 	os.Exit(run(ctx, env))
 }
