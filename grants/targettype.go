@@ -14,6 +14,8 @@ type TargetType struct {
 	LoginIsAccount bool
 	// CheckAccount is the one validator of account names at this target.
 	CheckAccount func(string) error
+	// Native: the target itself honours an end that was written there, whether Lapse runs or not.
+	Native bool
 	// End says in words who guarantees the end of a holding here, and what may outlive it; shown to approvers.
 	End string
 }

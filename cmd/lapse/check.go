@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type checkOptions struct {
 	dir     string
 	publish bool
 	json    bool
+	sarif   string
 }
 
 func newCheck(env *environment) *cobra.Command {
@@ -48,6 +50,7 @@ In a workflow the pull request, the repository and the token come from the event
 	c.Flags().StringVar(&o.dir, "dir", "", "check the files in this `folder` and ask nobody")
 	c.Flags().BoolVar(&o.publish, "publish", false, "say the verdict on the pull request, and merge it where it may be")
 	c.Flags().BoolVar(&o.json, "json", false, "print the verdict as JSON")
+	c.Flags().StringVar(&o.sarif, "sarif", "", "write what is denied, warned of and waited for to this `file`, as SARIF 2.1.0")
 	return c
 }
 
@@ -67,8 +70,11 @@ func runCheck(ctx context.Context, env *environment, o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	opts := render.Options{Now: env.now().UTC(), Ends: ends(snap.Configuration)}
+	opts := render.Options{Now: env.now().UTC(), Ends: ends(snap.Configuration), RunURL: runURL(env)}
 	if err := showVerdict(env, o, verdict, opts); err != nil {
+		return err
+	}
+	if err := writeSARIF(env, o.sarif, render.Annotations(verdict)); err != nil {
 		return err
 	}
 	if o.publish {
@@ -105,11 +111,11 @@ func judgePull(ctx context.Context, env *environment, conn *connected, n int) (c
 }
 
 // ends says for each target who guarantees an end there.
-func ends(c *grants.Configuration) map[string]string {
+func ends(c *grants.Configuration) map[string]render.End {
 	types := targetTypes()
-	out := map[string]string{}
+	out := map[string]render.End{}
 	for name, t := range c.Config.Targets {
-		out[name] = types[t.Type].End
+		out[name] = render.End{Native: types[t.Type].Native, Text: types[t.Type].End}
 	}
 	return out
 }
@@ -135,12 +141,29 @@ func showVerdict(env *environment, o checkOptions, v checks.Verdict, opts render
 	return render.Terminal(env.out, v, render.TerminalOptions{Options: opts, Color: env.terminal && env.getenv("NO_COLOR") == ""})
 }
 
+// writeSARIF writes the file that --sarif names, if it does.
+func writeSARIF(env *environment, path string, as []render.Annotation) error {
+	if path == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := render.SARIF(&b, as); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(env.scrub(b.String())), 0o644); err != nil {
+		return fmt.Errorf("--sarif: %w", err)
+	}
+	return nil
+}
+
 // publish says the verdict on the pull request, and merges it where the verdict says so, conditional on the head that was judged.
 func publish(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict, opts render.Options) error {
 	p := github.Publication{
-		Number: n, Head: v.Head, State: state(v), Description: env.scrub(render.StatusLine(v)),
-		Comment: env.scrub(render.Comment(v, opts)), Marker: "verdict", Summary: env.scrub(render.Summary(v, opts)),
+		Number: n, Head: v.Head, State: state(v), Description: env.scrub(render.StatusLine(v)), TargetURL: opts.RunURL,
+		Comment: env.scrub(render.Comment(v, opts)), Marker: "verdict",
 	}
+	p.Summary = p.Comment // a check run has room for as much as a comment
+
 	for _, a := range render.Annotations(v) {
 		if a.Path == "" {
 			continue // about the request as a whole: the summary and the comment say it
@@ -226,6 +249,9 @@ func checkFiles(env *environment, o checkOptions) error {
 		if err := render.WorkflowCommands(env.err, render.ProblemAnnotations(problems)); err != nil {
 			return err
 		}
+	}
+	if err := writeSARIF(env, o.sarif, render.ProblemAnnotations(problems)); err != nil {
+		return err
 	}
 	if len(problems) > 0 {
 		return errRefused

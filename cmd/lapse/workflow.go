@@ -59,6 +59,15 @@ func pullNumber(env *environment, flag string) (int, error) {
 	return 0, usagef("the workflow's event is about no single pull request; use --pull")
 }
 
+// runURL is the page of the workflow run that this is part of; "" outside of a workflow.
+func runURL(env *environment) string {
+	server, repo, id := env.getenv("GITHUB_SERVER_URL"), env.getenv("GITHUB_REPOSITORY"), env.getenv("GITHUB_RUN_ID")
+	if !env.inActions() || server == "" || repo == "" || id == "" {
+		return ""
+	}
+	return strings.TrimSuffix(server, "/") + "/" + repo + "/actions/runs/" + id
+}
+
 // output sets an output of the workflow's step.
 func output(env *environment, key, value string) error {
 	return env.tell("GITHUB_OUTPUT", func(w io.Writer) error { return render.OutputFile(w, key, value) })

@@ -17,9 +17,13 @@ const (
 )
 
 // Comment is the verdict as the body of the sticky comment, in GitHub markdown. Who publishes it puts its own mark before it. It mentions
-// nobody. It is at most 65000 bytes; what does not fit is counted, and said to be in the job summary.
+// nobody. It is at most 65000 bytes. What does not fit is counted where it is missing, and the first lines say where to read on:
+// in the summary of the job, which holds sixteen times as much, or in what the command printed, which holds everything.
 func Comment(v checks.Verdict, o Options) string {
-	f := fitted{elsewhere: "in the job summary", limit: maxComment}
+	f := fitted{elsewhere: "in the output of lapse check", limit: maxComment}
+	if o.RunURL != "" {
+		f.elsewhere = "in " + link("the job summary", o.RunURL)
+	}
 	return f.markdown(func(w wording) document { return w.verdict(v, o) })
 }
 
@@ -59,14 +63,17 @@ type fitted struct {
 
 func (f fitted) markdown(build func(wording) document) string {
 	var d document
-	for _, step := range steps {
+	for i, step := range steps {
 		m := markdownWriter{limits: step, elsewhere: f.elsewhere, most: f.limit}
 		d = build(wording{own: prose, name: m.name})
+		if i > 0 {
+			d.notes = append(d.notes, "Too long to be shown here whole. What is left out is counted at its place, and all of it is "+f.elsewhere+".")
+		}
 		if text := m.document(d); len(text) <= f.limit {
 			return text
 		}
 	}
-	return fmt.Sprintf("**%s**\n\nThis is too long to be shown here: all of it is %s.\n", d.headline, f.elsewhere)
+	return fmt.Sprintf("%s\nThis is too long to be shown here: all of it is %s.\n", heading(d), f.elsewhere)
 }
 
 // maxShown is how many items of a list stand open; a few more are not worth a fold.
@@ -93,11 +100,15 @@ func (m *markdownWriter) name(s string) string {
 
 func (m *markdownWriter) document(d document) string {
 	m.b.Reset()
-	fmt.Fprintf(&m.b, "**%s**\n", d.headline)
+	m.b.WriteString(heading(d))
 	for _, note := range d.notes {
 		fmt.Fprintf(&m.b, "\n%s%s\n", picture(warning), note)
 	}
 	for _, s := range d.sections {
+		if s.folded {
+			m.fold("", s.title, func() { m.items(s.items, "") })
+			continue
+		}
 		fmt.Fprintf(&m.b, "\n**%s**\n\n", s.title)
 		m.items(s.items, "")
 	}
@@ -106,6 +117,9 @@ func (m *markdownWriter) document(d document) string {
 	}
 	return m.b.String()
 }
+
+// heading is the verdict in a line, the first that is seen.
+func heading(d document) string { return "### " + picture(d.tone) + d.headline + "\n" }
 
 // picture is how a mark looks in markdown. They are not task boxes: a box can be ticked by anyone who may edit the comment.
 func picture(m mark) string {

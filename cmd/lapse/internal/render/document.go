@@ -15,8 +15,9 @@ type document struct {
 }
 
 type section struct {
-	title string
-	items []item
+	title  string
+	items  []item
+	folded bool // closed until the reader opens it, where a place can do that
 }
 
 // item is one line, with what belongs to it below.
@@ -82,6 +83,13 @@ func each[T any](in []T, f func(T) string) []string {
 // add appends a section unless it is empty.
 func (d *document) add(title string, items []item) {
 	if len(items) > 0 {
-		d.sections = append(d.sections, section{title, items})
+		d.sections = append(d.sections, section{title: title, items: items})
+	}
+}
+
+// fold appends a section that few readers need, unless it is empty.
+func (d *document) fold(title string, items []item) {
+	if len(items) > 0 {
+		d.sections = append(d.sections, section{title: title, items: items, folded: true})
 	}
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/lapse-access/lapse/grants"
 )
 
-// inSentence is the most entitlements that are named within a sentence; more are listed below it.
-const inSentence = 4
-
 func (w wording) grants(gs []checks.GrantVerdict) []item {
 	out := make([]item, 0, len(gs))
 	for _, g := range gs {
@@ -32,35 +29,29 @@ func (w wording) grant(g checks.GrantVerdict) item {
 		return item{mark: bad, line: path + " cannot be read as a grant. It would give nothing."}
 	}
 	it := item{mark: give, line: w.wouldHold(g)}
-	if len(g.Entitlements) > inSentence {
-		it.below = append(it.below, item{line: "Entitlements", names: each(g.Entitlements, w.entitlement)})
-	}
-	if g.Kind == grants.Edit {
-		it.below = append(it.below, item{line: "Changed file " + path + ": until this is approved and merged, the version approved before stands."})
-	} else {
-		it.below = append(it.below, item{line: "New file " + path})
-	}
 	if g.Reason != "" {
 		it.below = append(it.below, item{line: "Reason", text: g.Reason, where: path})
 	}
 	if g.Ticket != "" {
 		it.below = append(it.below, item{line: "Ticket", text: g.Ticket, where: path})
 	}
+	if len(g.Entitlements) > 0 {
+		it.below = append(it.below, item{line: "That gives", names: each(g.Entitlements, w.entitlement)})
+	}
+	it.below = append(it.below, w.held(g)...)
 	if g.Automatic {
 		it.below = append(it.below, item{line: "The role itself needs nobody's approval."})
 	}
-	it.below = append(it.below, w.held(g)...)
+	if g.Kind == grants.Edit {
+		it.below = append(it.below, item{line: "Changed file " + path + ": until this is approved and merged, the version approved before stands."})
+	} else {
+		it.below = append(it.below, item{line: "New file " + path})
+	}
 	return it
 }
 
 func (w wording) wouldHold(g checks.GrantVerdict) string {
 	parts := []string{w.name(g.User), "would hold", w.name(g.Role)}
-	switch n := len(g.Entitlements); {
-	case n > inSentence:
-		parts = append(parts, fmt.Sprintf("(%s, listed below)", plural(n, "entitlement")))
-	case n > 0:
-		parts = append(parts, "("+strings.Join(each(g.Entitlements, w.entitlement), "; ")+")")
-	}
 	if time := w.interval(g.Interval, g.FromMerge, g.EndMoves); time != "" {
 		parts = append(parts, time)
 	}
@@ -68,8 +59,11 @@ func (w wording) wouldHold(g checks.GrantVerdict) string {
 }
 
 func (w wording) held(g checks.GrantVerdict) []item {
-	if len(g.Held) == 0 {
+	if len(g.Held) == 0 && g.Kind == grants.End {
 		return nil
+	}
+	if len(g.Held) == 0 {
+		return []item{{line: w.name(g.User) + " holds nothing else through Lapse."}}
 	}
 	names := each(g.Held, func(l checks.LiveGrant) string {
 		return fmt.Sprintf("%s through %s until %s", w.name(l.Role), w.name(grants.PathOf(l.ID)), instant(l.End))
@@ -90,6 +84,9 @@ func (w wording) needs(ns []checks.Need, ofGrants int) []item {
 	return out
 }
 
+// inSentence is the most people that are named within a sentence; more are listed below it.
+const inSentence = 6
+
 func (w wording) need(n checks.Need) item {
 	from := list(w.parties(n.From), "or")
 	have := list(each(n.Have, func(a checks.Approval) string { return w.name(a.Login) }), "and")
@@ -102,7 +99,11 @@ func (w wording) need(n checks.Need) item {
 		if len(n.Have) > 0 {
 			it.line += fmt.Sprintf(", %d more needed", n.Count-len(n.Have))
 		}
-		it.below = append(it.below, w.could(n))
+		if able := len(n.Could); len(n.Have) == 0 && able >= n.Count && able <= inSentence {
+			it.line += ": " + list(each(n.Could, w.name), "or")
+		} else {
+			it.below = append(it.below, w.could(n))
+		}
 	}
 	if n.Lifts != "" {
 		it.below = append(it.below, item{line: "Lifts the denial", text: n.Lifts})
@@ -134,7 +135,7 @@ func (w wording) ignored(is []checks.Ignored) []item {
 }
 
 // ends says, for every target at which the request would give something, who guarantees that it ends.
-func (w wording) ends(gs []checks.GrantVerdict, ends map[string]string) []item {
+func (w wording) ends(gs []checks.GrantVerdict, ends map[string]End) []item {
 	targets := map[string]bool{}
 	for _, g := range gs {
 		if g.Kind == grants.End {
@@ -146,11 +147,15 @@ func (w wording) ends(gs []checks.GrantVerdict, ends map[string]string) []item {
 	}
 	var out []item
 	for _, target := range sortedKeys(targets) {
-		text := "the reconciler, at its first run after the end"
-		if ends[target] != "" {
-			text = ends[target]
+		end := ends[target]
+		line := w.name(target) + ", ended by Lapse alone"
+		if end.Native {
+			line = w.name(target) + ", ended by the target itself and by Lapse"
 		}
-		out = append(out, item{line: w.name(target) + ": " + w.own(text)})
+		if end.Text != "" {
+			line += ": " + w.own(end.Text)
+		}
+		out = append(out, item{line: line})
 	}
 	return out
 }

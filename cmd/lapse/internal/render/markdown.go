@@ -77,6 +77,17 @@ var (
 	actingWords = regexp.MustCompile(`(?i)://|www\.|[a-z]-[0-9]|\b[0-9a-f]{7,}\b|::`)
 )
 
+// ownURL is what the address of a workflow run is made of. None of it means anything to a markdown parser.
+var ownURL = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*$`)
+
+// link is a link to a page of the program's own choosing, or its words alone where the address is not beyond doubt.
+func link(words, url string) string {
+	if !ownURL.MatchString(url) {
+		return words
+	}
+	return "[" + words + "](" + url + ")"
+}
+
 // prose is for the program's own sentences: as written where that is inert beyond doubt, else a code span. It is not for
 // untrusted text, which must not read as if the program had said it.
 func prose(s string) string {

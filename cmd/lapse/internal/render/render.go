@@ -22,10 +22,24 @@ import "time"
 
 // Options is what a verdict does not say of itself.
 type Options struct {
-	Now  time.Time         // when the verdict was made; zero: not shown
-	Ends map[string]string // target → who guarantees the end there, in words (grants.TargetType.End)
-	// HeartbeatNote is a warning that the reconciler has not run lately; "" for none.
-	HeartbeatNote string
+	Now  time.Time      // when the verdict was made; zero: not shown
+	Ends map[string]End // by target
+	// Heartbeat is when the reconciler last ran, by its own signed word; nil: nobody asked.
+	Heartbeat *Heartbeat
+	// RunURL is the page of the workflow run, whose summary and log show what a comment has no room for; "" where there is none.
+	RunURL string
+}
+
+// End is who guarantees that what is held at a target ends, in the program's own words (grants.TargetType).
+type End struct {
+	Native bool // the target itself honours the end, whether Lapse runs or not
+	Text   string
+}
+
+// Heartbeat is the reconciler's sign of life.
+type Heartbeat struct {
+	Last  time.Time // zero: there never was one
+	Stale bool      // too long ago to rely on
 }
 
 // TerminalOptions is how a terminal wants its text.

@@ -37,18 +37,49 @@ func StatusLine(v checks.Verdict) string {
 // verdict is the verdict as a document.
 func (w wording) verdict(v checks.Verdict, o Options) document {
 	d := document{tone: tone(v), headline: w.headline(v)}
-	if o.HeartbeatNote != "" {
-		d.notes = append(d.notes, w.own(o.HeartbeatNote))
-	}
+	open, satisfied := parted(v.Needs)
 	d.add("Denied because", each2(v.Denials, bad, w.reason))
-	d.add("Waiting because", each2(v.Waiting, waiting, w.reason))
 	d.add("Access", w.grants(v.Grants))
-	d.add("Approvals", w.needs(v.Needs, len(v.Grants)))
+	d.add("Waiting because", each2(v.Waiting, waiting, w.reason))
+	approve := "Who must still approve"
+	if v.Outcome != checks.OutcomeWaiting {
+		approve = "Who must approve, once nothing is denied"
+	}
+	d.add(approve, w.needs(open, len(v.Grants)))
+	d.add("Who has approved", w.needs(satisfied, len(v.Grants)))
 	d.add("Warnings", each2(v.Warnings, warning, w.reason))
-	d.add("Reviews that do not count", w.ignored(v.Ignored))
 	d.add("Who guarantees each end", w.ends(v.Grants, o.Ends))
+	d.fold("Reviews that do not count", w.ignored(v.Ignored))
 	d.foot = w.judged(v.Head, o.Now)
+	w.alive(&d, o)
 	return d
+}
+
+// parted are the needs that lack an approval, and the others.
+func parted(ns []checks.Need) (open, satisfied []checks.Need) {
+	for _, n := range ns {
+		if n.Satisfied() {
+			satisfied = append(satisfied, n)
+		} else {
+			open = append(open, n)
+		}
+	}
+	return open, satisfied
+}
+
+// alive says how long ago the reconciler ran, which an approver must know: it gives access, and takes it back. As a warning it
+// comes first.
+func (w wording) alive(d *document, o Options) {
+	h := o.Heartbeat
+	switch {
+	case h == nil:
+	case h.Last.IsZero():
+		d.notes = append(d.notes, "The reconciler has never said that it ran. Until it does, nothing is given and nothing is taken back.")
+	case h.Stale:
+		d.notes = append(d.notes, fmt.Sprintf("The reconciler last ran %s, at %s. Access may be given and taken back late.", ago(o.Now.Sub(h.Last)), instant(h.Last)))
+	default:
+		d.foot = strings.TrimSpace(d.foot + " The reconciler last ran " + ago(o.Now.Sub(h.Last)) + ".")
+	}
 }
 
 // judged says what was judged, and when.

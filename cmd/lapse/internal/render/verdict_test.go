@@ -23,9 +23,23 @@ var now = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
 const head = "4be1c1a0f5d2c3b4a5968778695a4b3c2d1e0f9a"
 
-var ends = map[string]string{
-	"prod-db": "PostgreSQL refuses new logins from the end on; the reconciler takes the role away; an open session may outlive it",
-	"github":  "the reconciler alone, at its first run after the end",
+var ends = map[string]End{
+	"prod-db": {Native: true, Text: "PostgreSQL refuses new logins from the end on; the reconciler takes the role away; an open session may outlive it"},
+	"github":  {Text: "at the first run of the reconciler after the end; clones stay"},
+}
+
+const runURL = "https://github.example/acme/access/actions/runs/17"
+
+// shown is what a golden file is made with.
+func shown(name string) Options {
+	o := Options{Now: now, Ends: ends, Heartbeat: &Heartbeat{Last: now.Add(-4 * time.Minute)}, RunURL: runURL}
+	switch name {
+	case "waiting":
+		o.Heartbeat = &Heartbeat{Last: now.Add(-3 * time.Hour), Stale: true}
+	case "automatic":
+		o.Heartbeat = &Heartbeat{}
+	}
+	return o
 }
 
 func aliceGrant() checks.GrantVerdict {
@@ -132,10 +146,7 @@ func golden(t *testing.T, name, got string) {
 func TestVerdictsReadAsTheGoldenFiles(t *testing.T) {
 	for name, v := range verdicts() {
 		t.Run(name, func(t *testing.T) {
-			o := Options{Now: now, Ends: ends}
-			if name == "waiting" {
-				o.HeartbeatNote = "The reconciler last ran 3 hours ago: access may be given and taken back late"
-			}
+			o := shown(name)
 			golden(t, name+".md", Comment(v, o))
 			var b bytes.Buffer
 			b.WriteString(StatusLine(v) + "\n\n")
@@ -183,7 +194,7 @@ func TestAnOutcomeThatIsNotKnownReadsAsADenial(t *testing.T) {
 		if got := StatusLine(v); got != "Denied" {
 			t.Errorf("outcome %q: %q", outcome, got)
 		}
-		if !strings.HasPrefix(Comment(v, Options{}), "**Denied**\n") {
+		if !strings.HasPrefix(Comment(v, Options{}), "### ❌ Denied\n") {
 			t.Errorf("outcome %q: comment %q", outcome, Comment(v, Options{}))
 		}
 	}
@@ -226,11 +237,13 @@ func TestACommentThatWouldBeTooLongSaysWhatIsMissing(t *testing.T) {
 		v.Grants = append(v.Grants, g)
 		v.Denials = append(v.Denials, checks.Reason{Pos: grants.Pos{File: g.ID}, Text: huge, Hint: "\x1b" + huge})
 	}
-	comment := Comment(v, Options{Now: now, Ends: ends})
+	comment := Comment(v, Options{Now: now, Ends: ends, RunURL: runURL})
 	if len(comment) > 65536 {
 		t.Fatalf("the comment has %d bytes", len(comment))
 	}
-	for _, want := range []string{"**Denied for 2000 reasons**", "more, in the job summary)", "more characters, in `grants/g-0000.yaml`)"} {
+	for _, want := range []string{
+		"### ❌ Denied for 2000 reasons\n\n⚠️ Too long to be shown here whole.", "more, in [the job summary](" + runURL + "))", "more characters, in `grants/g-0000.yaml`)",
+	} {
 		if !strings.Contains(comment, want) {
 			t.Errorf("the comment does not say %q", want)
 		}
@@ -251,7 +264,7 @@ func TestEvenNamesOfTheGreatestLengthLeaveTheVerdict(t *testing.T) {
 	}
 	v := checks.Verdict{Outcome: checks.OutcomeWaiting, Needs: []checks.Need{need, need, need, need}}
 	comment := Comment(v, Options{})
-	if len(comment) > 65536 || !strings.HasPrefix(comment, "**Waiting for approvals from ") {
+	if len(comment) > 65536 || !strings.HasPrefix(comment, "### ⏳ Waiting for approvals from ") {
 		t.Errorf("%d bytes: %.200s", len(comment), comment)
 	}
 }

@@ -42,6 +42,19 @@ func span(d time.Duration) string {
 	return strings.Join(words, " ")
 }
 
+// ago is how long something is past, as precisely as matters: 3 hours ago. A clock that is a little ahead is no reason for alarm.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "less than a minute ago"
+	case d < time.Hour:
+		return span(d.Truncate(time.Minute)) + " ago"
+	case d < 48*time.Hour:
+		return plural(int(d/time.Hour), "hour") + " ago"
+	}
+	return plural(int(d/(24*time.Hour)), "day") + " ago"
+}
+
 // instant is a time in words, in UTC, to the second: 2026-12-01 18:00 UTC.
 func instant(t time.Time) string {
 	t = t.UTC()
