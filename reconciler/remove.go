@@ -38,6 +38,12 @@ func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) error 
 	} else {
 		err = r.removeByPush(ctx, out, change)
 	}
+	if errors.Is(err, errMoved) { // somebody's push is no failure of ours, and brings the next run
+		for _, id := range ids {
+			out.Notes = append(out.Notes, Note{Grant: id, Text: "is over and taken; main moved meanwhile, so the next run removes the file"})
+		}
+		return nil
+	}
 	if err != nil {
 		out.fail("commit the removal of %s: %v; the access is gone, and the next run tries again", strings.Join(ids, ", "), err)
 		return nil
@@ -49,7 +55,7 @@ func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) error 
 func (r *Reconciler) removeByPush(ctx context.Context, out *Outlook, c NewChange) error {
 	tip, err := r.commitTo(ctx, "refs/heads/"+r.Branch, out.Main, c)
 	if errors.Is(err, errMoved) {
-		return fmt.Errorf("main moved meanwhile: %w", err)
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("%w; if the branch takes pull requests only, say `removal: pull_request` in lapse.yaml", err)

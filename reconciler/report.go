@@ -70,6 +70,11 @@ func (o *Outlook) Report() *Report {
 	return rep
 }
 
+// Acted says whether the run changed anything or has something to tell that somebody must look at.
+func (r *Report) Acted() bool {
+	return len(r.Given)+len(r.Taken)+len(r.Ended)+len(r.Judged)+len(r.Removed) > 0 || r.Failed() || r.Finding()
+}
+
 // Failed says whether something could not be done.
 func (r *Report) Failed() bool { return len(r.Failures) > 0 || len(r.Undone) > 0 }
 

@@ -26,19 +26,24 @@ type reconcileOptions struct {
 	dryRun           bool
 	json             bool
 	allowRevocations int
+	stay, poll       durationFlag
 }
 
 func newReconcile(env *environment) *cobra.Command {
-	o := &reconcileOptions{}
+	o := &reconcileOptions{poll: durationFlag(15 * time.Second)}
 	c := &cobra.Command{
 		Use:   "reconcile",
 		Short: "Give what was approved, take what is over, prove both",
 		Long: `Reconcile reads the main branch and the ledger, judges what reached main since the last run, compares what live grants
 give with what the targets show, revokes, gives, reads back, writes receipts and commits the removal of grants that are over.
 
+With --for it stays that long: it runs again at each begin and end of a grant and when main moved, so that a scheduled job acts to
+the second between two ticks. It prints a report for each run that did something, and leaves with the worst of their exit codes.
+
 The key that signs receipts and commits is in the variable that lapse.yaml names (signing.key).`,
 		Example: `  lapse reconcile --repository acme/access --init    # once, to begin the ledger
   lapse reconcile --repository acme/access
+  lapse reconcile --repository acme/access --for 6m  # from a schedule of every five minutes
   lapse reconcile --repository acme/access --dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runReconcile(c.Context(), env, *o) },
@@ -48,10 +53,15 @@ The key that signs receipts and commits is in the variable that lapse.yaml names
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop; nothing is able to write")
 	c.Flags().BoolVar(&o.json, "json", false, "print the plan or the report as JSON")
 	c.Flags().IntVar(&o.allowRevocations, "allow-revocations", 0, "let this run take up to `n` holdings for other reasons than their end")
+	c.Flags().Var(&o.stay, "for", "stay this long, like 6m, and act at each begin and end")
+	c.Flags().Var(&o.poll, "poll", "with --for: how often to ask git whether main moved, and to try again what failed")
 	return c
 }
 
 func runReconcile(ctx context.Context, env *environment, o reconcileOptions) error {
+	if o.dryRun && o.stay > 0 {
+		return usagef("--dry-run shows one plan and ends; leave out --for")
+	}
 	conn, err := o.open(ctx, env)
 	if err != nil {
 		return err
@@ -64,8 +74,16 @@ func runReconcile(ctx context.Context, env *environment, o reconcileOptions) err
 	if err != nil {
 		return err
 	}
+	if o.stay > 0 {
+		return stay(ctx, env, r, o, opts)
+	}
 	rep, err := r.Run(ctx, opts)
-	if rep != nil && rep.Main != "" {
+	return finish(env, o, rep, err)
+}
+
+// finish shows the report of a run and turns it into the exit code.
+func finish(env *environment, o reconcileOptions, rep *reconciler.Report, err error) error {
+	if rep.Main != "" {
 		if showErr := showReport(env, o, rep); showErr != nil {
 			err = errors.Join(err, showErr)
 		}

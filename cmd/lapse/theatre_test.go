@@ -35,8 +35,14 @@ func curtain() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
 // newTheatre begins as the scripts do, with a ledger. files are put over those of the example.
 func newTheatre(t *testing.T, files map[string]string) *theatre {
 	t.Helper()
+	return newTheatreAt(t, curtain, files)
+}
+
+// newTheatreAt plays by another clock.
+func newTheatreAt(t *testing.T, now func() time.Time, files map[string]string) *theatre {
+	t.Helper()
 	th := &theatre{t: t, dir: t.TempDir()}
-	s, err := stage.New(th.dir, curtain, nil, files)
+	s, err := stage.New(th.dir, now, nil, files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,65 @@
+package reconciler
+
+import (
+	"context"
+	"time"
+)
+
+// Staying says how a process goes on after its first run, so that what begins or ends between two ticks of a schedule is acted on to
+// the second.
+type Staying struct {
+	Until time.Time     // nothing is begun after it
+	Poll  time.Duration // how often main is asked whether it moved, and how soon what failed is tried again; positive
+	Now   func() time.Time
+	Run   func(ctx context.Context, now time.Time) *Report
+	Moved func(ctx context.Context, seen *Report) bool // where that cannot be told: false; ends are known without the forge
+}
+
+// Stay runs at once, and then again
+//
+//	at each begin and end of a grant
+//	when main moved, as a look every Poll tells
+//	after Poll, while something could not be done
+//
+// until s.Until, or until ctx ends.
+func Stay(ctx context.Context, s Staying) {
+	for ctx.Err() == nil {
+		seen := s.Run(ctx, s.Now().UTC())
+		if !s.await(ctx, seen) {
+			return
+		}
+	}
+}
+
+// await waits for a reason to run again; false if there is none before the end.
+func (s Staying) await(ctx context.Context, seen *Report) bool {
+	for {
+		wake := s.Now().Add(s.Poll)
+		if !seen.Next.IsZero() && seen.Next.Before(wake) {
+			wake = seen.Next
+		}
+		last := wake.After(s.Until)
+		if last {
+			wake = s.Until
+		}
+		if !sleep(ctx, wake.Sub(s.Now())) || last {
+			return false
+		}
+		due := !seen.Next.IsZero() && !s.Now().Before(seen.Next)
+		if due || seen.Failed() || s.Moved(ctx, seen) {
+			return true
+		}
+	}
+}
+
+// sleep says whether the time passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
