@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/github"
@@ -29,6 +30,16 @@ func (g *Gatherer) proposed(main, head gitrepo.Hash) ([]gitrepo.Change, []checks
 }
 
 func (g *Gatherer) difference(main, head gitrepo.Hash) ([]gitrepo.Change, []checks.Reason, error) {
+	change, reasons, err := g.ownChanges(main, head)
+	if err != nil || len(change) == 0 && len(reasons) > 0 {
+		return nil, reasons, err
+	}
+	foreign, err := g.foreignMerges(main, head)
+	return change, append(reasons, foreign...), err
+}
+
+// ownChanges are what a branch itself changes, less what main holds already. Where that is ambiguous there are none, but a reason.
+func (g *Gatherer) ownChanges(main, head gitrepo.Hash) ([]gitrepo.Change, []checks.Reason, error) {
 	bases, err := g.Git.MergeBase(main, head)
 	if err != nil {
 		return nil, nil, fmt.Errorf("merge base of %s and %s: %w", main, head, err)
@@ -62,8 +73,7 @@ func (g *Gatherer) difference(main, head gitrepo.Hash) ([]gitrepo.Change, []chec
 			})
 		}
 	}
-	foreign, err := g.foreignMerges(main, head)
-	return change, append(reasons, foreign...), err
+	return change, reasons, nil
 }
 
 // foreignMerges finds merges in the branch of anything but main: whoever pushed those commits elsewhere is not in the
@@ -168,7 +178,7 @@ func (g *Gatherer) caseClashes(f *checks.Facts, snap *Snapshot) error {
 }
 
 // provenance gathers who reviewed and who pushed, and on which commits the bytes are the same as at the head.
-func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, pull github.Pull, head gitrepo.Hash, change []gitrepo.Change) error {
+func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, main gitrepo.Hash, pull github.Pull, head gitrepo.Hash, change []gitrepo.Change) error {
 	if onlyEnds(f.Request) {
 		return nil // needs nobody
 	}
@@ -176,7 +186,7 @@ func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, pull github.
 	if err != nil {
 		return err
 	}
-	same := g.comparer(ctx, head, change)
+	same := g.comparer(ctx, main, head, change)
 	for _, r := range reviews {
 		s, err := same(r.Commit)
 		if err != nil {
@@ -220,15 +230,16 @@ func onlyEnds(r grants.Request) bool {
 	return len(r.Configuration) == 0 && len(r.Problems) == 0
 }
 
-// comparer tells whether a commit holds, at each changed path, what the head holds. A commit that the forge no longer has, or
-// that is malformed, does not.
-func (g *Gatherer) comparer(ctx context.Context, head gitrepo.Hash, change []gitrepo.Change) func(sha string) (bool, error) {
+// comparer tells whether a commit asks for what the head asks for: at each changed path it holds the same, and it changes no
+// grants or configuration beside. Whoever approved one grant because another was to end has not approved the one alone. A commit
+// that the forge no longer has, or that is malformed, does not.
+func (g *Gatherer) comparer(ctx context.Context, main, head gitrepo.Hash, change []gitrepo.Change) func(sha string) (bool, error) {
 	known := map[string]bool{head.String(): true}
 	return func(sha string) (bool, error) {
 		if s, ok := known[sha]; ok {
 			return s, nil
 		}
-		s, err := g.sameBytes(ctx, sha, change)
+		s, err := g.sameBytes(ctx, sha, main, change)
 		if err == nil {
 			known[sha] = s
 		}
@@ -236,7 +247,7 @@ func (g *Gatherer) comparer(ctx context.Context, head gitrepo.Hash, change []git
 	}
 }
 
-func (g *Gatherer) sameBytes(ctx context.Context, sha string, change []gitrepo.Change) (bool, error) {
+func (g *Gatherer) sameBytes(ctx context.Context, sha string, main gitrepo.Hash, change []gitrepo.Change) (bool, error) {
 	h := gitrepo.NewHash(sha)
 	if h.IsZero() || h.String() != sha {
 		return false, nil
@@ -258,7 +269,25 @@ func (g *Gatherer) sameBytes(ctx context.Context, sha string, change []gitrepo.C
 			return false, nil
 		}
 	}
-	return true, nil
+	return g.nothingElse(h, main, change)
+}
+
+// nothingElse says whether the commit asks for no change of grants or configuration but of the paths that the head changes.
+func (g *Gatherer) nothingElse(commit, main gitrepo.Hash, change []gitrepo.Change) (bool, error) {
+	own, reasons, err := g.ownChanges(main, commit)
+	if err != nil && unreadable(err) {
+		return false, nil
+	}
+	if err != nil || len(own) == 0 && len(reasons) > 0 {
+		return false, err
+	}
+	paths := map[string]bool{}
+	for _, c := range change {
+		paths[c.Path] = true
+	}
+	return !slices.ContainsFunc(own, func(c gitrepo.Change) bool {
+		return !paths[c.Path] && (grants.UnderGrants(c.Path) || grants.IsConfiguration(c.Path))
+	}), nil
 }
 
 func sameEntry(a, b *gitrepo.Entry) bool {

@@ -109,7 +109,7 @@ func (g *Gatherer) complete(ctx context.Context, f *checks.Facts, snap *Snapshot
 	if err := g.request(f, snap, change); err != nil {
 		return err
 	}
-	if err := g.provenance(ctx, f, pull, head, change); err != nil {
+	if err := g.provenance(ctx, f, snap.Commit, pull, head, change); err != nil {
 		return err
 	}
 	if err := g.addGuards(ctx, f, snap); err != nil {
