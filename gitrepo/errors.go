@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
 // What callers branch on. Every error of this package that has one of these causes satisfies errors.Is.
@@ -50,7 +52,13 @@ func (r Remote) scrub(doing string, err error) error {
 			text = strings.ReplaceAll(text, secret, "[token]")
 		}
 	}
-	return &scrubbed{printable(text), err}
+	text = printable(text)
+	for _, closed := range []error{transport.ErrAuthenticationRequired, transport.ErrAuthorizationFailed, transport.ErrRepositoryNotFound} {
+		if errors.Is(err, closed) {
+			text += " (does it exist, and has the token the permission contents there?)"
+		}
+	}
+	return &scrubbed{text, err}
 }
 
 // printable makes text from a server fit for one line of a log: no control or format character, no endless length.

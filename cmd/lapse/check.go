@@ -56,6 +56,9 @@ In a workflow the pull request, the repository and the token come from the event
 
 func runCheck(ctx context.Context, env *environment, o checkOptions) error {
 	if o.dir != "" {
+		if o.pull != "" || o.publish {
+			return usagef("--dir checks files alone; leave it out to judge a pull request")
+		}
 		return checkFiles(env, o)
 	}
 	n, err := pullNumber(env, o.pull)
@@ -181,13 +184,13 @@ func publish(ctx context.Context, env *environment, conn *connected, n int, v ch
 }
 
 func merge(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict) error {
-	pull, err := conn.forge.Pull(ctx, conn.repo, n)
+	methods, err := conn.forge.MergeMethods(ctx, conn.repo)
 	if err != nil {
 		return err
 	}
 	method := "merge"
-	if len(pull.Methods) > 0 {
-		method = pull.Methods[0]
+	if len(methods) > 0 {
+		method = methods[0]
 	}
 	sha, err := conn.forge.Merge(ctx, conn.repo, n, v.Head, method, "")
 	switch {
@@ -228,6 +231,9 @@ func reviewers(v checks.Verdict) (people, teams []string) {
 
 // checkFiles checks a folder by the loader alone.
 func checkFiles(env *environment, o checkOptions) error {
+	if at, err := os.Stat(o.dir); err != nil || !at.IsDir() {
+		return usagef("--dir %s: there is no such folder", o.dir)
+	}
 	files := os.DirFS(o.dir)
 	conf := grants.LoadConfiguration(files, targetTypes())
 	problems := append(conf.Problems, policies.Load(files).Problems()...)

@@ -120,7 +120,11 @@ func (c connection) forge(env *environment, repo github.Repo, dir string, log *s
 	} else if o.Token = env.token(); o.Token == "" {
 		return nil, usagef("no token: %s", tokenHint)
 	}
-	return github.New(o)
+	client, err := github.New(o)
+	if err != nil {
+		return nil, usage{err} // all it looks at is what it was given
+	}
+	return client, nil
 }
 
 // gitURL is where the repository is cloned from. The token goes beside it, never into it.

@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
 )
@@ -159,17 +161,31 @@ Exit codes: 0 fine, 1 could not do it, 2 wrong usage, 3 refused or a finding.`),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%w; see `%s --help`", err, c.CommandPath())
+		return usagef("%w; see `%s --help`", flagError(err), c.CommandPath())
 	})
 	root.AddCommand(newCheck(env), newReconcile(env), newDemo(env))
 	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		c.Args = func(c *cobra.Command, a []string) error {
-			if err := args(c, a); err != nil {
+			err := args(c, a)
+			if err != nil && c.HasParent() && c.Runnable() {
+				err = fmt.Errorf("%s does not take the argument %q", c.CommandPath(), strings.Join(a, " "))
+			}
+			if err != nil {
 				return usagef("%w; see `%s --help`", err, c.CommandPath())
 			}
 			return nil
 		}
 	}
 	return root
+}
+
+// flagError says of a number that is none what it should have been.
+func flagError(err error) error {
+	var bad *pflag.InvalidValueError
+	var number *strconv.NumError
+	if errors.As(err, &bad) && errors.As(err, &number) {
+		return fmt.Errorf("--%s %q: want a whole number, 0 or more", bad.GetFlag().Name, bad.GetValue())
+	}
+	return err
 }

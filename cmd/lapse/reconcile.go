@@ -25,7 +25,7 @@ type reconcileOptions struct {
 	init             bool
 	dryRun           bool
 	json             bool
-	allowRevocations int
+	allowRevocations uint32
 	stay, poll       durationFlag
 }
 
@@ -52,7 +52,7 @@ The key that signs receipts and commits is in the variable that lapse.yaml names
 	c.Flags().BoolVar(&o.init, "init", false, "begin the ledger: accept the configuration at the tip of main as it is now")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop; nothing is able to write")
 	c.Flags().BoolVar(&o.json, "json", false, "print the plan or the report as JSON")
-	c.Flags().IntVar(&o.allowRevocations, "allow-revocations", 0, "let this run take up to `n` holdings for other reasons than their end")
+	c.Flags().Uint32Var(&o.allowRevocations, "allow-revocations", 0, "let this run take up to `n` holdings for other reasons than their end")
 	c.Flags().Var(&o.stay, "for", "stay this long, like 6m, and act at each begin and end")
 	c.Flags().Var(&o.poll, "poll", "with --for: how often to ask git whether main moved, and to try again what failed")
 	return c
@@ -66,7 +66,7 @@ func runReconcile(ctx context.Context, env *environment, o reconcileOptions) err
 	if err != nil {
 		return err
 	}
-	opts := reconciler.Options{Now: env.now().UTC(), Init: o.init, AllowRevocations: o.allowRevocations}
+	opts := reconciler.Options{Now: env.now().UTC(), Init: o.init, AllowRevocations: int(o.allowRevocations)}
 	if o.dryRun {
 		return dryRun(ctx, env, conn, o, opts)
 	}
@@ -144,7 +144,7 @@ func signingKey(ctx context.Context, env *environment, conn *connected) (*ledger
 		if err == nil {
 			return key, nil
 		}
-		errs = append(errs, err)
+		errs = append(errs, fmt.Errorf("%s: %w", name, err))
 	}
 	return nil, fmt.Errorf("the key that signs receipts: %w", errs[0])
 }

@@ -48,7 +48,7 @@ func pullNumber(env *environment, flag string) (int, error) {
 	defer f.Close()
 	var e event
 	if err := json.NewDecoder(io.LimitReader(f, maxEvent)).Decode(&e); err != nil {
-		return 0, fmt.Errorf("read the workflow's event: %w", err)
+		return 0, fmt.Errorf("read the workflow's event: %s, which GITHUB_EVENT_PATH names, is not JSON; use --pull", path)
 	}
 	switch {
 	case e.PullRequest.Number > 0:
