@@ -26,8 +26,8 @@ type Judged struct {
 func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
 	frozen := len(out.Frozen) > 0
 	seen := out.state.Main
-	if seen == "" {
-		return nil // the ledger begins here; what was merged before it gives nothing
+	if seen == "" || out.Main.IsZero() {
+		return nil // the ledger begins here, and what was merged before it gives nothing; or main is not known
 	}
 	arrivals, err := r.Requests.Arrivals(ctx, gitrepo.NewHash(seen), out.Main)
 	if errors.Is(err, requests.ErrRewritten) {

@@ -30,13 +30,7 @@ func (o *Outlook) end(g ledger.Grant, why string) error {
 
 // lookAtLive ends the grants that are past their end, gone from main, or denied by a policy of package active.
 func (r *Observer) lookAtLive(ctx context.Context, out *Outlook) error {
-	tip, err := r.Requests.Snapshot(out.Main)
-	if err != nil {
-		// Unreadable trees on main: what was approved stands, to its own end, and nothing new is given.
-		out.freeze("read main: %v", err)
-		out.fail("read main: %v", err)
-		tip = out.approved
-	}
+	tip := r.lookAtTip(out)
 	out.tip = tip
 	if tip.Digest != out.state.Configuration.Digest {
 		out.Findings = append(out.Findings, fmt.Sprintf("the configuration on main is not the one that was approved (%.12s), which stands; put that back, or ask for the change by pull request",
@@ -54,7 +48,25 @@ func (r *Observer) lookAtLive(ctx context.Context, out *Outlook) error {
 			}
 		}
 	}
+	if tip.Commit != out.Main {
+		return nil
+	}
 	return r.leftovers(out)
+}
+
+// lookAtTip is what main says now. Where it is not known or its trees cannot be read, what was approved stands, to its own end, and
+// nothing new is given.
+func (r *Observer) lookAtTip(out *Outlook) *requests.Snapshot {
+	if out.Main.IsZero() {
+		return out.approved
+	}
+	tip, err := r.Requests.Snapshot(out.Main)
+	if err != nil {
+		out.freeze("read main: %v", err)
+		out.fail("read main: %v", err)
+		return out.approved
+	}
+	return tip
 }
 
 // over says why a grant is over; "" if it is not.

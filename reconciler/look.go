@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/lapse-access/lapse/checks"
@@ -17,7 +16,7 @@ import (
 const (
 	ledgerRef  = "refs/heads/" + ledger.Branch
 	ledgerHere = "refs/lapse/ledger" // what the last fetch brought
-	ledgerSeen = "refs/lapse/seen"   // the last tip that was read and found to descend from the one before
+	ledgerSeen = "refs/lapse/seen"   // the last tip that was read and found sound
 )
 
 // ErrNoLedger says that the ledger branch is not there.
@@ -38,12 +37,14 @@ type Outlook struct {
 	Plan      Plan
 
 	approved  *requests.Snapshot
-	unproven  bool // approved is not what was approved
+	unproven  bool   // approved is not what was approved
+	detached  string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
 	tip       *requests.Snapshot
 	stuckAt   string           // main commit before the first arrival that could not be judged
 	decided   []ledger.Receipt // of this run's judgements, not yet written
 	state     ledger.State     // with decided folded in
 	unwritten []ledger.Receipt // handed to the ledger and not on it yet
+	last      bool             // the last attempt of a run
 	results   []Result
 	removable []string // ids of ended grants whose files are still on main
 
@@ -80,7 +81,7 @@ func (r *Observer) Look(ctx context.Context, o Options) (*Outlook, error) {
 	if err := r.lookAtLedger(ctx, o, out); err != nil {
 		return nil, err
 	}
-	if b := out.approved.Configuration.Config.Branch; out.approved.Configuration.Usable && b != r.Branch {
+	if b := out.approved.Configuration.Config.Branch; out.approved.Configuration.Usable && !out.unproven && b != r.Branch {
 		return nil, fmt.Errorf("lapse.yaml says the main branch is %s, and this run was told %s", b, r.Branch)
 	}
 	if err := r.lookAtArrivals(ctx, out); err != nil {
@@ -92,143 +93,31 @@ func (r *Observer) Look(ctx context.Context, o Options) (*Outlook, error) {
 	return out, r.plan(ctx, o, out)
 }
 
-// lookAtMain fetches the main branch. Where the forge does not answer, what was fetched before must do: it can only take.
+// lookAtMain fetches the main branch. Where the forge does not answer, or the branch is gone, what was fetched before must do, or the
+// ledger alone: without main Lapse can only take.
 func (r *Observer) lookAtMain(ctx context.Context, out *Outlook) error {
 	tip, err := r.Requests.FetchMain(ctx, r.Branch)
 	if err == nil {
 		out.Main = tip
 		return nil
 	}
-	last, ok, refErr := r.Requests.LastMain()
-	if refErr != nil || !ok {
-		return err
+	last, _, refErr := r.Requests.LastMain()
+	if refErr != nil {
+		return errors.Join(err, refErr)
 	}
-	out.Main = last
+	out.Main = last // zero: none is known
 	out.freeze("%v", err)
 	out.fail("%v", err)
 	return nil
 }
 
-// lookAtLedger reads and verifies the whole ledger. What is wrong with it stops giving, never taking.
-func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) error {
-	tip, err := r.fetchLedger(ctx, out)
-	if err != nil {
-		return err
-	}
-	out.LedgerTip = tip
-	if tip.IsZero() {
-		return r.begin(o, out)
-	}
-	files, err := r.Git.FS(tip)
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
-	}
-	out.Book, err = r.readBook(ctx, files)
-	if err != nil {
-		return err
-	}
-	for _, f := range out.Book.Findings {
-		out.freeze("the ledger does not verify: %s", f)
-	}
-	if err := r.checkSeen(tip, out); err != nil {
-		return err
-	}
-	out.state = out.Book.State()
-	if out.state.Configuration == nil && len(r.Trust) == 0 {
-		return fmt.Errorf("there is no key to verify the ledger at %s with: %s on main holds none", tip, ledger.TrustDir)
-	}
-	if out.state.Configuration == nil {
-		return fmt.Errorf("the ledger at %s approves no configuration: it is damaged or not a ledger", tip)
-	}
-	return r.readApproved(ctx, out)
-}
-
-func (r *Observer) fetchLedger(ctx context.Context, out *Outlook) (gitrepo.Hash, error) {
-	err := r.Git.Fetch(ctx, "+"+ledgerRef+":"+ledgerHere)
-	if errors.Is(err, gitrepo.ErrNoRef) {
-		if _, seen, refErr := r.Git.Ref(ledgerSeen); refErr != nil || seen {
-			out.freeze("the branch %s is gone from the forge", ledger.Branch)
-			return r.lastSeen(refErr)
-		}
-		return gitrepo.Hash{}, nil
-	}
-	tip, ok, refErr := r.Git.Ref(ledgerHere)
-	if err != nil && refErr == nil && ok {
-		out.freeze("fetch the ledger: %v", err)
-		out.fail("fetch the ledger: %v", err)
-		return tip, nil
-	}
-	return tip, errors.Join(err, refErr)
-}
-
-func (r *Observer) lastSeen(err error) (gitrepo.Hash, error) {
-	if err != nil {
-		return gitrepo.Hash{}, err
-	}
-	h, _, err := r.Git.Ref(ledgerSeen)
-	return h, err
-}
-
-// readBook verifies with the keys trusted from the first, and those of each approved configuration.
-func (r *Observer) readBook(ctx context.Context, files fs.FS) (*ledger.Book, error) {
-	return ledger.Read(files, r.Trust, func(commit string) (ledger.Verifiers, error) {
-		if err := r.Requests.Bring(ctx, commit); err != nil {
-			return nil, err
-		}
-		return r.Requests.TrustAt(commit)
-	})
-}
-
-// KeyNames are the settings that may name the key which signs receipts: that of the configuration which was approved last, by the
-// ledger's own word, then that of main, which may have come without approval. No signature was checked: a name is all that
-// may be taken from it.
-func (r *Observer) KeyNames(ctx context.Context) []string {
-	var commits []gitrepo.Hash
-	if tip, err := r.fetchLedger(ctx, &Outlook{}); err == nil && !tip.IsZero() {
-		if files, err := r.Git.FS(tip); err == nil {
-			if s, err := ledger.ReadState(files); err == nil && s.Configuration != nil && r.Requests.Bring(ctx, s.Configuration.Commit) == nil {
-				commits = append(commits, gitrepo.NewHash(s.Configuration.Commit))
-			}
-		}
-	}
-	if main, err := r.Requests.FetchMain(ctx, r.Branch); err == nil {
-		commits = append(commits, main)
-	}
-	var names []string
-	for _, c := range commits {
-		snap, err := r.Requests.Snapshot(c)
-		if err == nil && snap.Configuration.Usable && snap.Configuration.Config.SigningKey != "" {
-			names = append(names, snap.Configuration.Config.SigningKey)
-		}
-	}
-	return names
-}
-
-// checkSeen freezes giving where the ledger does not descend from the one this mirror saw last (A60).
-func (r *Observer) checkSeen(tip gitrepo.Hash, out *Outlook) error {
-	seen, ok, err := r.Git.Ref(ledgerSeen)
-	if err != nil {
-		return err
-	}
-	if ok {
-		behind, err := r.Git.IsAncestor(seen, tip)
-		if err != nil && !errors.Is(err, gitrepo.ErrNoObject) {
-			return err
-		}
-		if !behind {
-			out.freeze("the ledger was rewritten: %.12s does not descend from %.12s", tip, seen)
-			return nil
-		}
-	}
-	return r.saw(tip)
-}
-
-func (r *Observer) saw(tip gitrepo.Hash) error { return r.Git.SetRef(ledgerSeen, tip) }
-
 // begin starts a ledger, which must be asked for: a ledger that is merely gone must not look like a first run.
 func (r *Observer) begin(o Options, out *Outlook) error {
 	if !o.Init {
 		return fmt.Errorf("%w: branch %s is not there; if this repository has never been reconciled, begin with `lapse reconcile --init`, otherwise find out who deleted it", ErrNoLedger, ledger.Branch)
+	}
+	if out.Main.IsZero() {
+		return errors.New(out.Frozen[0])
 	}
 	snap, err := r.Requests.Snapshot(out.Main)
 	if err != nil {

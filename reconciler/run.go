@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +36,10 @@ type GitReader interface {
 	Ref(name string) (gitrepo.Hash, bool, error)
 	SetRef(name string, h gitrepo.Hash) error
 	FS(commit gitrepo.Hash) (fs.FS, error)
+	FetchHash(ctx context.Context, h gitrepo.Hash) error
 	IsAncestor(a, b gitrepo.Hash) (bool, error)
+	FirstParents(tip, stop gitrepo.Hash, limit int) ([]gitrepo.Hash, error)
+	VerifyCommit(h gitrepo.Hash, keys []crypto.PublicKey) error
 }
 
 // GitWriter makes commits and moves branches of the forge, by compare-and-swap alone.
@@ -80,16 +84,20 @@ type Options struct {
 }
 
 // errMoved says that somebody else moved the ledger or main in between: read again, decide again.
-var errMoved = errors.New("another reconciler was faster")
+var errMoved = errors.New("somebody else was faster")
 
 // Run is one whole reconcile: look, intend, take, give, read back, record, remove. The report is never nil.
+//
+// A lost race is most often another reconciler's progress. Whoever may push can lose us every race, though: the last attempt takes
+// what is due whether it can be written or not.
 func (r *Reconciler) Run(ctx context.Context, o Options) (*Report, error) {
-	const attempts = 5 // each lost race is another reconciler's progress
+	const attempts = 5
 	for i := 1; ; i++ {
 		out, err := r.Look(ctx, o)
 		if err != nil {
 			return &Report{Now: o.Now}, err
 		}
+		out.last = i == attempts
 		err = r.execute(ctx, o, out)
 		if err == nil || !errors.Is(err, errMoved) || i == attempts {
 			return out.Report(), err
@@ -128,7 +136,7 @@ func (r *Reconciler) intend(ctx context.Context, o Options, out *Outlook) (bool,
 	}
 	err := r.append(ctx, o.Now, out, receipts)
 	switch {
-	case errors.Is(err, errMoved):
+	case errors.Is(err, errMoved) && !out.last:
 		return false, err
 	case err != nil:
 		out.fail("write to the ledger: %v; nothing is given, what is due is taken", err)
@@ -168,7 +176,7 @@ func (r *Reconciler) record(ctx context.Context, out *Outlook) error {
 		receipts = append(receipts, rec)
 	}
 	err := r.append(ctx, now, out, receipts)
-	if err != nil && !errors.Is(err, errMoved) {
+	if err != nil && (out.last || !errors.Is(err, errMoved)) {
 		out.fail("write to the ledger: %v; the next run reads the targets and writes it", err)
 		return nil
 	}
@@ -182,6 +190,9 @@ func (r *Reconciler) append(ctx context.Context, now time.Time, out *Outlook, re
 		return nil
 	}
 	out.unwritten = all
+	if out.detached != "" {
+		return errors.New(out.detached)
+	}
 	book := *out.Book // Append replaces what it changes, so the book as it was stays good until the push is through
 	files, err := book.Append(r.Key, now, out.walked(), all...)
 	if err != nil {

@@ -25,6 +25,7 @@ type Forge interface {
 	Pull(ctx context.Context, repo github.Repo, number int) (github.Pull, error)
 	Reviews(ctx context.Context, repo github.Repo, number int) ([]github.Review, error)
 	Pushes(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
+	Rewinds(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
 	BaseMoves(ctx context.Context, repo github.Repo, number int, base string) ([]time.Time, error)
 	PullsOf(ctx context.Context, repo github.Repo, sha string) ([]int, error)
 	TeamMembers(ctx context.Context, org, slug string) ([]github.Account, error)

@@ -1,0 +1,245 @@
+package reconciler
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/ledger"
+)
+
+// lookAtLedger reads and verifies the whole ledger. What is wrong with it stops giving, never taking: where the branch is gone, was
+// rewound or spoilt, the last that Lapse wrote there, as far as anybody still has it, says what is to be taken.
+func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) error {
+	tip, err := r.fetchLedger(ctx, out)
+	if err != nil {
+		return err
+	}
+	out.LedgerTip = tip
+	lost, err := r.lost(ctx, tip, out)
+	if err != nil {
+		return err
+	}
+	if tip.IsZero() && len(lost) == 0 {
+		return r.begin(o, out)
+	}
+	if err := r.openBook(ctx, tip, lost, out); err != nil {
+		return err
+	}
+	out.state = out.Book.State()
+	if out.state.Configuration == nil && len(r.Trust) == 0 {
+		return fmt.Errorf("there is no key to verify the ledger at %s with: %s on main holds none", tip, ledger.TrustDir)
+	}
+	if out.state.Configuration == nil {
+		return fmt.Errorf("the ledger at %s approves no configuration: it is damaged or not a ledger", tip)
+	}
+	return r.readApproved(ctx, out)
+}
+
+// fetchLedger is the tip of the ledger on the forge; zero: there is none.
+func (r *Observer) fetchLedger(ctx context.Context, out *Outlook) (gitrepo.Hash, error) {
+	err := r.Git.Fetch(ctx, "+"+ledgerRef+":"+ledgerHere)
+	if errors.Is(err, gitrepo.ErrNoRef) {
+		return gitrepo.Hash{}, nil
+	}
+	tip, ok, refErr := r.Git.Ref(ledgerHere)
+	if err != nil && refErr == nil && ok {
+		out.freeze("fetch the ledger: %v", err)
+		out.fail("fetch the ledger: %v", err)
+		return tip, nil
+	}
+	return tip, errors.Join(err, refErr)
+}
+
+// maxRewinds is how often somebody may have rewound the ledger before nobody reads after it any more. Nobody ever should.
+const maxRewinds = 100
+
+// lost lists the commits of the ledger that Lapse made and that the tip does not descend from: of what this mirror saw last, and of
+// where the branch was, by the forge's own record, before somebody moved it other than forward. A new mirror has seen nothing.
+func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) ([]gitrepo.Hash, error) {
+	seen, ok, err := r.Git.Ref(ledgerSeen)
+	if err != nil {
+		return nil, err
+	}
+	var were []gitrepo.Hash
+	if ok {
+		were = append(were, seen)
+	}
+	rewinds, err := r.Requests.Rewinds(ctx, ledger.Branch)
+	if err != nil {
+		out.freeze("ask whether the ledger was rewound: %v", err)
+		out.fail("ask whether the ledger was rewound: %v", err)
+	}
+	if len(rewinds) > maxRewinds {
+		out.freeze("the ledger was rewound %d times", len(rewinds))
+		rewinds = rewinds[len(rewinds)-maxRewinds:]
+	}
+	var lost []gitrepo.Hash
+	for _, h := range append(were, rewinds...) {
+		own, err := r.lostAt(ctx, h, tip)
+		if err != nil {
+			out.freeze("read the ledger as it was at %.12s: %v", h, err)
+			out.fail("read the ledger as it was at %.12s: %v", h, err)
+		}
+		if !own.IsZero() && !slices.Contains(lost, own) {
+			lost = append(lost, own)
+			out.freeze("the ledger was rewritten: %s", rewritten(tip, own))
+		}
+	}
+	return lost, nil
+}
+
+func rewritten(tip, own gitrepo.Hash) string {
+	if tip.IsZero() {
+		return fmt.Sprintf("the branch is gone from the forge, and was at %.12s", own)
+	}
+	return fmt.Sprintf("%.12s does not descend from %.12s", tip, own)
+}
+
+// lostAt is the last of Lapse's own commits up to h, if the tip does not descend from it; else zero. What the forge no longer has
+// either is lost for good, and cannot hold anything up.
+func (r *Observer) lostAt(ctx context.Context, h, tip gitrepo.Hash) (gitrepo.Hash, error) {
+	if err := r.Git.FetchHash(ctx, h); errors.Is(err, gitrepo.ErrNoObject) {
+		return gitrepo.Hash{}, nil
+	} else if err != nil {
+		return gitrepo.Hash{}, err
+	}
+	own, err := r.lastOwn(h)
+	if err != nil || own.IsZero() {
+		return gitrepo.Hash{}, err
+	}
+	if tip.IsZero() {
+		return own, nil
+	}
+	behind, err := r.Git.IsAncestor(own, tip)
+	if err != nil || behind {
+		return gitrepo.Hash{}, err
+	}
+	return own, nil
+}
+
+// lastOwn is the newest commit, back from h by first parents, that one of the trusted keys signed; zero: none.
+func (r *Observer) lastOwn(h gitrepo.Hash) (gitrepo.Hash, error) {
+	var keys []crypto.PublicKey
+	for _, v := range r.Trust {
+		keys = append(keys, v.Public)
+	}
+	chain, err := r.Git.FirstParents(h, gitrepo.Hash{}, 0)
+	if err != nil {
+		return gitrepo.Hash{}, err
+	}
+	for _, c := range chain {
+		err := r.Git.VerifyCommit(c, keys)
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, gitrepo.ErrUnsigned) && !errors.Is(err, gitrepo.ErrBadSignature) && !errors.Is(err, gitrepo.ErrMalformed) {
+			return gitrepo.Hash{}, err
+		}
+	}
+	return gitrepo.Hash{}, nil
+}
+
+// openBook reads the ledger at the tip, and whatever Lapse wrote that it has not: the one with the most receipts says what is to be
+// taken. Where that is not the tip, nothing can be written after it.
+func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrepo.Hash, out *Outlook) error {
+	at, sound := tip, len(lost) == 0
+	if !tip.IsZero() {
+		book, err := r.readBook(ctx, tip)
+		if err != nil {
+			out.freeze("%v", err)
+			book = ledger.NewBook(r.Trust...)
+		}
+		for _, f := range book.Findings[:min(len(book.Findings), maxFindings)] {
+			out.freeze("the ledger does not verify: %s", f)
+		}
+		out.Book, sound = book, sound && err == nil && len(book.Findings) == 0
+		if own, err := r.lastOwn(tip); err == nil && !sound && !own.IsZero() {
+			lost = append(lost, own)
+		}
+	}
+	for _, h := range lost {
+		book, err := r.readBook(ctx, h)
+		if err != nil {
+			out.fail("%v", err)
+			continue
+		}
+		if out.Book == nil || book.State().Sequence > out.Book.State().Sequence {
+			out.Book, at = book, h
+		}
+	}
+	if out.Book == nil {
+		return fmt.Errorf("the branch %s is gone from the forge, and cannot be read where it was", ledger.Branch)
+	}
+	if at != tip {
+		out.detached = fmt.Sprintf("the branch %s lacks receipts; put it back with `git push --force origin %s:refs/heads/%s`", ledger.Branch, at, ledger.Branch)
+		out.freeze("%s", out.detached)
+	}
+	if sound {
+		return r.saw(tip)
+	}
+	return nil
+}
+
+// readBook verifies with the keys trusted from the first, and those of each approved configuration.
+func (r *Observer) readBook(ctx context.Context, at gitrepo.Hash) (*ledger.Book, error) {
+	files, err := r.Git.FS(at)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger at %.12s: %w", at, err)
+	}
+	book, err := ledger.Read(files, r.Trust, func(commit string) (ledger.Verifiers, error) {
+		if err := r.Requests.Bring(ctx, commit); err != nil {
+			return nil, err
+		}
+		return r.Requests.TrustAt(commit)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger at %.12s: %w", at, err)
+	}
+	return book, nil
+}
+
+func (r *Observer) saw(tip gitrepo.Hash) error { return r.Git.SetRef(ledgerSeen, tip) }
+
+// KeyNames are the settings that may name the key which signs receipts: that of the configuration which was approved last, by the
+// ledger's own word, then that of main, which may have come without approval. No signature was checked: a name is all that
+// may be taken from it.
+func (r *Observer) KeyNames(ctx context.Context) []string {
+	var commits []gitrepo.Hash
+	tip, err := r.fetchLedger(ctx, &Outlook{})
+	if err == nil && tip.IsZero() {
+		tip, _, err = r.Git.Ref(ledgerSeen)
+	}
+	if err == nil && !tip.IsZero() {
+		commits = r.configurationSaid(ctx, tip)
+	}
+	if main, err := r.Requests.FetchMain(ctx, r.Branch); err == nil {
+		commits = append(commits, main)
+	}
+	var names []string
+	for _, c := range commits {
+		snap, err := r.Requests.Snapshot(c)
+		if err == nil && snap.Configuration.Usable && snap.Configuration.Config.SigningKey != "" {
+			names = append(names, snap.Configuration.Config.SigningKey)
+		}
+	}
+	return names
+}
+
+// configurationSaid is the commit of the approved configuration by the word of the ledger's state; none where it says none.
+func (r *Observer) configurationSaid(ctx context.Context, tip gitrepo.Hash) []gitrepo.Hash {
+	var files fs.FS
+	files, err := r.Git.FS(tip)
+	if err != nil {
+		return nil
+	}
+	s, err := ledger.ReadState(files)
+	if err != nil || s.Configuration == nil || r.Requests.Bring(ctx, s.Configuration.Commit) != nil {
+		return nil
+	}
+	return []gitrepo.Hash{gitrepo.NewHash(s.Configuration.Commit)}
+}
