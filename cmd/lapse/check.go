@@ -184,13 +184,13 @@ func publish(ctx context.Context, env *environment, conn *connected, n int, v ch
 }
 
 func merge(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict) error {
-	methods, err := conn.forge.MergeMethods(ctx, conn.repo)
+	pull, err := conn.forge.Pull(ctx, conn.repo, n)
 	if err != nil {
 		return err
 	}
 	method := "merge"
-	if len(methods) > 0 {
-		method = methods[0]
+	if len(pull.Methods) > 0 {
+		method = pull.Methods[0]
 	}
 	sha, err := conn.forge.Merge(ctx, conn.repo, n, v.Head, method, "")
 	switch {
