@@ -50,6 +50,7 @@ func denyConfiguration(t *testing.T, good hostile, all []hostile) {
 }
 
 func TestA45APolicyThatLooksOutsideItsInputIsNotApproved(t *testing.T) {
+	t.Parallel()
 	policy := func(line, want string) hostile {
 		return hostile{"policies/p.rego", "100644", "package request\n\ndeny contains \"m\" if {\n\t" + line + "\n}\n", want}
 	}
@@ -73,6 +74,7 @@ func TestA45APolicyThatLooksOutsideItsInputIsNotApproved(t *testing.T) {
 }
 
 func TestA46APolicyThatWouldNeverDenyIsNotApproved(t *testing.T) {
+	t.Parallel()
 	const pass = "package request\n\ndeny contains msg if { input.grant.reason == \"none\"; msg := \"m\" }\n"
 	rule := func(text, want string) hostile { return hostile{"policies/p.rego", "100644", pass + text + "\n", want} }
 	file := func(text, want string) hostile { return hostile{"policies/p.rego", "100644", text + "\n", want} }
@@ -109,6 +111,7 @@ func TestA46APolicyThatWouldNeverDenyIsNotApproved(t *testing.T) {
 
 // What only shows when the policies are asked is no pass either, neither at the check nor after the merge.
 func TestA46AnAnswerThatIsNoMessageLetsNothingPass(t *testing.T) {
+	t.Parallel()
 	for name, rule := range map[string]string{
 		"number":              `deny contains 3 if true`,
 		"empty":               `deny contains "" if true`,
@@ -140,6 +143,7 @@ func TestA46AnAnswerThatIsNoMessageLetsNothingPass(t *testing.T) {
 
 // A package active that cannot be asked ends nobody's access, and gives nobody any.
 func TestA46ABrokenPolicyOfLiveGrantsStopsGivingAndNotTaking(t *testing.T) {
+	t.Parallel()
 	const later = "package active\n\ndeny contains \"m\" if {\n\tinput.now.ns > time.parse_rfc3339_ns(\"2026-03-02T09:30:00Z\")\n\tto_number(input.grant.reason) > 3\n}\n"
 	th := newTheatre(t, map[string]string{"policies/p.rego": later})
 	th.force(th.ask("alice", "alice", plain("grants/alice.yaml", honest)))
@@ -160,6 +164,7 @@ func TestA46ABrokenPolicyOfLiveGrantsStopsGivingAndNotTaking(t *testing.T) {
 
 // Whatever becomes unreadable on main, nothing new is given, and what lives is neither taken for it nor left past its end.
 func TestA47WhatIsMissingOrUnreadableGivesNothingNewAndTakesOnTime(t *testing.T) {
+	t.Parallel()
 	shipped, err := example.Files()
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +235,7 @@ func TestA47WhatIsMissingOrUnreadableGivesNothingNewAndTakesOnTime(t *testing.T)
 
 // Approvers who are gone are nobody: what waits for them waits, and what lives ends on time.
 func TestA47WithoutApproversNothingIsApproved(t *testing.T) {
+	t.Parallel()
 	const request = "user: alice\nrole: prod-db-read\nduration: 1h\nreason: Slow checkout query, INC-4211\n"
 	th := newTheatre(t, nil)
 	approve := func(n int) {

@@ -68,6 +68,7 @@ func named(folder string, n int, data, want string) hostile {
 }
 
 func TestA42NamesOfPeopleAndRolesReachNoCall(t *testing.T) {
+	t.Parallel()
 	var all []hostile
 	for _, name := range evil {
 		all = append(all, named("grants", len(all), grantWith("user: "+quote(name)), "1:7: user: "))
@@ -78,6 +79,7 @@ func TestA42NamesOfPeopleAndRolesReachNoCall(t *testing.T) {
 
 // Names of a right form that stand for everybody somewhere are nobody here.
 func TestA42NamesThatMeanEverybodyElsewhereAreNobody(t *testing.T) {
+	t.Parallel()
 	var all []hostile
 	for _, name := range []string{"allUsers", "allAuthenticatedUsers", "everyone", "public", "root", "alice-", "Alice", "ALICE"} {
 		all = append(all, text(grantWith("user: "+name), "FILE:1:7: "))
@@ -86,6 +88,7 @@ func TestA42NamesThatMeanEverybodyElsewhereAreNobody(t *testing.T) {
 }
 
 func TestA42NamesOfTeamsAccountsAndEntitlementsReachNoCall(t *testing.T) {
+	t.Parallel()
 	const role = "description: A role\nentitlements:\n  - {target: vault, name: NAME}\n  - {target: github, team: TEAM}\n  - {target: github, repository: REPO, permission: pull}\n" +
 		"max_duration: 8h\neligible: [ELIGIBLE]\napprovals:\n  - {from: [FROM], count: 1}\n"
 	usual := map[string]string{"NAME": "staging", "TEAM": "oncall", "REPO": "orders", "ELIGIBLE": `"@acme/engineering"`, "FROM": `"@acme/security"`}

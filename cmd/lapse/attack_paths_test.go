@@ -11,6 +11,7 @@ import (
 )
 
 func TestA35WhatIsNoPlainFileGivesNothing(t *testing.T) {
+	t.Parallel()
 	refuseEach(t, []hostile{
 		{"grants/link.yaml", "120000", "../elsewhere.yaml", "grants/link.yaml: a symbolic link: want a plain file"},
 		{"grants/data.yaml", "120000", honest, "grants/data.yaml: a symbolic link: want a plain file"},
@@ -20,6 +21,7 @@ func TestA35WhatIsNoPlainFileGivesNothing(t *testing.T) {
 }
 
 func TestA35WhatIsNoGrantAtAllIsAFinding(t *testing.T) {
+	t.Parallel()
 	const other = "FILE: a file under grants/ that is no grant: "
 	refuseEach(t, []hostile{
 		{"grants/dir.yaml/x", "100644", honest, other},
@@ -36,6 +38,7 @@ func TestA35WhatIsNoGrantAtAllIsAFinding(t *testing.T) {
 // A live grant whose file becomes something else on main keeps what was approved, to its own end; a folder in its place has
 // removed the file, which ends it.
 func TestA35ALiveGrantThatBecomesNoFileIsNotChangedByIt(t *testing.T) {
+	t.Parallel()
 	th := newTheatre(t, nil)
 	modes := map[string]string{"link": "120000", "module": "160000", "run": "100755"}
 	for id := range modes {
@@ -67,6 +70,7 @@ func TestA35ALiveGrantThatBecomesNoFileIsNotChangedByIt(t *testing.T) {
 }
 
 func TestA35AFolderInPlaceOfALiveGrantEndsIt(t *testing.T) {
+	t.Parallel()
 	th := newTheatre(t, nil)
 	th.force(th.ask("bob", "first", map[string]githubtest.Entry{"grants/alice.yaml": {Mode: "100644", Data: honest}}))
 	th.reconcile()
@@ -79,6 +83,7 @@ func TestA35AFolderInPlaceOfALiveGrantEndsIt(t *testing.T) {
 }
 
 func TestA36IDsOfAnyOtherFormGiveNothing(t *testing.T) {
+	t.Parallel()
 	all := []hostile{{"grants/" + strings.Repeat("a", 201) + ".yaml", "100644", honest, "FILE: grant id "}}
 	for id, shown := range map[string]string{
 		"Alice": "Alice", "aLice": "aLice", // case
@@ -101,6 +106,7 @@ func TestA36IDsOfAnyOtherFormGiveNothing(t *testing.T) {
 
 // One of two ids that some file system takes for one must not come while the other is there.
 func TestA36AnIDThatDiffersFromALiveOneByCaseChangesNothing(t *testing.T) {
+	t.Parallel()
 	th := newTheatre(t, nil)
 	th.force(th.ask("bob", "first", map[string]githubtest.Entry{"grants/team/alice.yaml": {Mode: "100644", Data: honest}}))
 	th.reconcile()

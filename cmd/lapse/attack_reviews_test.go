@@ -33,6 +33,7 @@ func productionGrant(duration string) string {
 
 // Whenever alice pushes while the check runs and merges, what carol has not seen is not merged, nor does it get a green check.
 func TestA08PushDuringTheCheckIsNotMerged(t *testing.T) {
+	t.Parallel()
 	th := newTheatre(t, nil)
 	sawMerge := false
 	for n := 1; ; n++ {

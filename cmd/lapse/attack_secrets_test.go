@@ -82,6 +82,7 @@ func (th *theatre) echo(path string, status int) githubtest.Failure {
 }
 
 func TestA64NothingThatIsLeftBehindHoldsASecret(t *testing.T) {
+	t.Parallel()
 	th := showing(t)
 	all := ""
 	say := func(args ...string) {
@@ -128,6 +129,7 @@ func TestA64NothingThatIsLeftBehindHoldsASecret(t *testing.T) {
 // What a target's error says is not ours: here it holds a secret of the environment, the folder of the vault. Each way of printing a
 // run must hide it.
 func TestA64AnErrorOfATargetHidesTheSecretsInIt(t *testing.T) {
+	t.Parallel()
 	secret := regexp.MustCompile(`/vault[-]secret[^ "]*`)
 	for _, args := range [][]string{{"reconcile"}, {"reconcile", "--json"}, {"reconcile", "--dry-run"}, {"reconcile", "--dry-run", "--json"}} {
 		th := showing(t)

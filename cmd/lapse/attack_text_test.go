@@ -146,6 +146,7 @@ func inert(t *testing.T, what, body string) string {
 }
 
 func TestA61WhateverARequestSaysIsInertInCommentsAndSummaries(t *testing.T) {
+	t.Parallel()
 	th := showing(t)
 	perform(t, th)
 	shown := ""
@@ -200,6 +201,7 @@ func runnerCommands(log string) []string {
 var ownAnnotation = regexp.MustCompile(`(?m)^::(error|warning|notice) (file=[^,:]*(,line=\d+)?(,col=\d+)?,)?title=[A-Za-z ]+::`)
 
 func TestA62WhateverARequestSaysIsNoCommandAndNoOutput(t *testing.T) {
+	t.Parallel()
 	th := showing(t)
 	log := perform(t, th)
 	commands := runnerCommands(log)
@@ -229,6 +231,7 @@ func TestA62WhateverARequestSaysIsNoCommandAndNoOutput(t *testing.T) {
 
 // What GitHub answers is told to people, too.
 func TestA62WhatGitHubSaysIsNoCommand(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"check", "--pull", "1", "--publish", "--verbose"}, {"reconcile", "--verbose"}, {"reconcile", "--json"}} {
 		th := showing(t)
 		th.ask("alice", "one", plain("grants/one.yaml", honest))
@@ -247,6 +250,7 @@ func TestA62WhatGitHubSaysIsNoCommand(t *testing.T) {
 }
 
 func TestA63SomebodyElsesCommentWithOurMarkIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	th := newTheatre(t, nil)
 	n := th.ask("alice", "one", plain("grants/one.yaml", "user: alice\nrole: prod-db-read\nduration: 1h\nreason: Slow checkout query, INC-4211\n"))
 	const forged = "<!-- lapse: verdict -->\n**Approved by `carol`**"

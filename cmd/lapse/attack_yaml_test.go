@@ -8,6 +8,7 @@ import (
 )
 
 func TestA37WhatParsersReadInTwoWaysGivesNothing(t *testing.T) {
+	t.Parallel()
 	utf16 := []byte{0xff, 0xfe}
 	for _, c := range honest {
 		utf16 = append(utf16, byte(c), 0)
@@ -56,6 +57,7 @@ func TestA37WhatParsersReadInTwoWaysGivesNothing(t *testing.T) {
 }
 
 func TestA38BombsGiveNothing(t *testing.T) {
+	t.Parallel()
 	bomb := honest + "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'k'; c++ {
 		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 8) + "*" + string(c-1) + "]\n"
@@ -75,6 +77,7 @@ func TestA38BombsGiveNothing(t *testing.T) {
 }
 
 func TestA39WhatIsNoTextGivesNothing(t *testing.T) {
+	t.Parallel()
 	var all []hostile
 	for value, what := range map[string]string{
 		"yes": "true or false", "no": "true or false", "on": "true or false", "0777": "a number", "0x1f": "a number", "1e3": "a number", "1.0": "a number",
@@ -100,6 +103,7 @@ func TestA39WhatIsNoTextGivesNothing(t *testing.T) {
 }
 
 func TestA40TimesThatAreNotWholeBoundedAndToComeGiveNothing(t *testing.T) {
+	t.Parallel()
 	var all []hostile
 	for value, want := range map[string]string{
 		"-4h": `"-4h" is not a duration`, "+4h": `"+4h" is not a duration`, "0h": `"0h" is no time at all`, "1.5h": `"1.5h" is not a duration`,

@@ -172,8 +172,10 @@ func (th *theatre) known() error {
 
 // Whenever the process is killed, the ledger knows what is held, and the next run makes it as if nothing had happened.
 func TestA50KilledAtAnyStepTheNextRunConverges(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []string{"giving", "taking"} {
 		t.Run(phase, func(t *testing.T) {
+			t.Parallel()
 			for steps := 0; ; steps++ {
 				if !killOnce(t, phase, steps) {
 					if steps < 8 {

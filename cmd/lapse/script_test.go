@@ -42,7 +42,10 @@ func forgeClock(url string) func() time.Time {
 
 // The scripts under testdata/script are the product as people meet it: the real command, the stateful GitHub, real git. Those
 // named a07-… are the attacks of that number; the commands that set them up are in script_commands_test.go.
-func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	runScripts(t, "testdata/script")
+}
 
 func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
