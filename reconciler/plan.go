@@ -53,6 +53,7 @@ type Confirm struct {
 	Kind    ledger.Kind    `json:"kind"` // taken or kept
 	Holding ledger.Holding `json:"holding"`
 	Grants  []string       `json:"grants,omitempty"`
+	Cause   Cause          `json:"cause,omitempty"` // taken
 	Until   time.Time      `json:"until,omitzero"`
 	Due     time.Time      `json:"due,omitzero"`
 }
@@ -183,7 +184,7 @@ func (p *Plan) unwant(s Situation, known ledger.HoldingState) {
 	if listed && l.Err == nil {
 		h, held := l.find(known.Account)
 		if !held || h.Via != "" && known.Action == string(Take) {
-			p.Confirm = append(p.Confirm, Confirm{Kind: ledger.Taken, Holding: known.Holding, Grants: known.Grants, Due: step.Due})
+			p.Confirm = append(p.Confirm, Confirm{Kind: ledger.Taken, Holding: known.Holding, Grants: known.Grants, Cause: step.Cause, Due: step.Due})
 			return
 		}
 		step.Name = h.Name

@@ -64,7 +64,7 @@ func (o *Outlook) Report() *Report {
 	}
 	for _, c := range o.Plan.Confirm {
 		if c.Kind == ledger.Taken {
-			rep.Taken = append(rep.Taken, Outcome{Holding: c.Holding, Grants: c.Grants, Cause: CauseExpired})
+			rep.Taken = append(rep.Taken, Outcome{Holding: c.Holding, Grants: c.Grants, Cause: c.Cause, Overrun: max(0, o.Now.Sub(c.Due))})
 		}
 	}
 	return rep
