@@ -13,6 +13,8 @@ import (
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	sigdsse "github.com/sigstore/sigstore/pkg/signature/dsse"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 const (
@@ -47,9 +49,9 @@ type subject struct {
 func subjectOf(r Receipt) subject {
 	switch {
 	case r.Grant != nil && r.Grant.Digest == "": // refused, and not a file with bytes
-		return subject{grantFile(r.Grant.ID), map[string]string{"gitCommit": r.Commit}}
+		return subject{grants.PathOf(r.Grant.ID), map[string]string{"gitCommit": r.Commit}}
 	case r.Grant != nil:
-		return subject{grantFile(r.Grant.ID), sha256Set(r.Grant.Digest)}
+		return subject{grants.PathOf(r.Grant.ID), sha256Set(r.Grant.Digest)}
 	case r.Configuration != nil:
 		return subject{"configuration", sha256Set(r.Configuration.Digest)}
 	default:
@@ -57,8 +59,6 @@ func subjectOf(r Receipt) subject {
 		return subject{"holding " + key, sha256Set(digest([]byte(key)))}
 	}
 }
-
-func grantFile(id string) string { return "grants/" + id + ".yaml" }
 
 // digest is "sha256:<hex>" of data.
 func digest(data []byte) string {
