@@ -23,7 +23,7 @@ type Verdict struct {
 	Grants   []GrantVerdict `json:"grants,omitempty"`  // one for each change, sorted by id
 	Needs    []Need         `json:"needs,omitempty"`   // every approval line that applies, satisfied or not
 	Ignored  []Ignored      `json:"ignored,omitempty"` // reviews that do not count, and why
-	Merge    bool           `json:"merge"`             // approved, and every role asked for says merge: auto
+	Merge    bool           `json:"merge"`             // approved, and every role that it gives, or else takes, says merge: auto
 }
 
 // Reason is one denial or warning: what, where, and what next.
