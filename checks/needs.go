@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func gatherNeeds(lines []line, d directory) ([]need, []Reason) {
 		byKey[l.key()] = &need{line: l, grants: []string{l.grant}, members: members}
 	}
 	out := make([]need, 0, len(byKey))
-	for _, key := range sortedKeys(byKey) {
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		out = append(out, *byKey[key])
 	}
 	return out, faults
@@ -86,7 +87,7 @@ func (n need) verdict(t tally, v voters) Need {
 		}
 	}
 	slices.Sort(out.Grants)
-	for _, login := range sortedKeys(n.members) {
+	for _, login := range slices.Sorted(maps.Keys(n.members)) {
 		r, approved := t.approvals[login]
 		switch {
 		case approved:
@@ -120,7 +121,7 @@ func (n Need) beyondReach() *Reason {
 // review is dismissed; somebody who may not approve this request cannot withdraw theirs by approving either.
 func objections(needs []need, t tally, v voters) []Reason {
 	var out []Reason
-	for _, login := range sortedKeys(t.objects) {
+	for _, login := range slices.Sorted(maps.Keys(t.objects)) {
 		i := slices.IndexFunc(needs, func(n need) bool { return n.members[login] })
 		if i < 0 {
 			continue
@@ -141,7 +142,7 @@ func objections(needs []need, t tally, v voters) []Reason {
 // unasked are approvals that would count, by people whom no line names.
 func unasked(needs []need, t tally) []Ignored {
 	var out []Ignored
-	for _, login := range sortedKeys(t.approvals) {
+	for _, login := range slices.Sorted(maps.Keys(t.approvals)) {
 		if slices.ContainsFunc(needs, func(n need) bool { return n.members[login] }) {
 			continue
 		}

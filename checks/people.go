@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ func (d directory) faults() []Reason {
 	var out []Reason
 	for _, id := range d.contested {
 		var at grants.Pos
-		for _, login := range sortedKeys(d.People.People) {
+		for _, login := range slices.Sorted(maps.Keys(d.People.People)) {
 			if slices.Contains(accountsOf(d.People.People[login]), id) {
 				at = d.People.People[login].At
 			}
@@ -131,13 +132,4 @@ func partyHint(p grants.Party) string {
 		return "check that the team exists and that the token may read the organization's members"
 	}
 	return "name a group of people.yaml, as group:security, or a team, as @acme/security"
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

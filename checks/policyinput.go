@@ -93,7 +93,7 @@ func policyPerson(c *grants.Configuration, login string, id int64) policies.Pers
 
 func groupsOf(c *grants.Configuration, login string) []string {
 	out := []string{}
-	for _, name := range sortedKeys(c.People.Groups) {
+	for _, name := range slices.Sorted(maps.Keys(c.People.Groups)) {
 		if slices.Contains(c.People.Groups[name], login) {
 			out = append(out, name)
 		}

@@ -2,6 +2,8 @@ package policies
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/lapse-access/lapse/grants"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -15,7 +17,7 @@ const maxCalls = 2000
 // compiled with the schema.
 func lintCalls(c *ast.Compiler) []grants.Problem {
 	f := follower{compiler: c}
-	for _, path := range sortedKeys(c.Modules) {
+	for _, path := range slices.Sorted(maps.Keys(c.Modules)) {
 		if isTestFile(path) {
 			continue
 		}

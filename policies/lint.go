@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -142,7 +143,7 @@ func (l linter) missing() []grants.Problem {
 	var problems []grants.Problem
 	for _, pkg := range []string{packageRequest, packageActive} {
 		at, denying := grants.Pos{File: Folder}, false
-		for _, path := range sortedKeys(l.policies) {
+		for _, path := range slices.Sorted(maps.Keys(l.policies)) {
 			m := l.policies[path]
 			if packageOf(m) != pkg {
 				continue
@@ -167,7 +168,7 @@ func (l linter) missing() []grants.Problem {
 func (l linter) sameButForCase() []grants.Problem {
 	var problems []grants.Problem
 	seen := map[string]string{}
-	for _, path := range sortedKeys(l.policies) {
+	for _, path := range slices.Sorted(maps.Keys(l.policies)) {
 		m := l.policies[path]
 		for _, r := range m.Rules {
 			name, pkg := nameOf(r), packageOf(m)
@@ -257,13 +258,4 @@ func resolve(c *ast.Compiler, ref ast.Ref) (known string, found bool) {
 		}
 	}
 	return ref.String(), true
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -56,7 +57,7 @@ func (r rule) message(v any) (m Message, wrong string) {
 
 // readLift reads the approvals of a message; nil without them.
 func readLift(object map[string]any) (*Lift, string) {
-	for _, k := range sortedKeys(object) {
+	for _, k := range slices.Sorted(maps.Keys(object)) {
 		lower := strings.ToLower(k)
 		if k != "approvals" && (strings.Contains(lower, "approv") || distance(lower, "approvals") <= 2) {
 			return nil, fmt.Sprintf("gave the key %q (did you mean \"approvals\"?)", shorten(k))
@@ -70,7 +71,7 @@ func readLift(object map[string]any) (*Lift, string) {
 	if !ok {
 		return nil, "gave approvals that are " + kind(v) + `, not {"from": [...], "count": n}`
 	}
-	for _, k := range sortedKeys(a) {
+	for _, k := range slices.Sorted(maps.Keys(a)) {
 		if k != "from" && k != "count" {
 			return nil, fmt.Sprintf("gave approvals with the unknown key %q (there are from and count)", shorten(k))
 		}
