@@ -83,9 +83,8 @@ type Server struct {
 	failures []*Failure
 	requests []*Request
 
-	listener net.Listener
-	http     *http.Server
-	done     chan struct{}
+	listener net.Listener // without TLS
+	doors    []door
 }
 
 // New makes a server without accounts or repositories. It listens nowhere until Start.
@@ -130,15 +129,10 @@ func (s *Server) Start() error {
 	if err != nil {
 		return fmt.Errorf("githubtest: listen: %w", err)
 	}
-	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 30 * time.Second}
-	done := make(chan struct{})
 	s.mu.Lock()
-	s.listener, s.http, s.done = l, server, done
+	s.listener = l
 	s.mu.Unlock()
-	go func() {
-		defer close(done)
-		_ = server.Serve(l) // always ErrServerClosed after Close; a broken listener shows in every client
-	}()
+	s.serveOn(l)
 	return nil
 }
 
@@ -162,15 +156,15 @@ func (s *Server) CloneURL(fullName string) string { return s.URL() + "/" + fullN
 // Close stops listening and waits until no request is served.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	server, done := s.http, s.done
-	s.http, s.listener = nil, nil
+	doors := s.doors
+	s.doors, s.listener = nil, nil
 	s.mu.Unlock()
-	if server == nil {
-		return nil
+	var failed []error
+	for _, d := range doors {
+		failed = append(failed, d.http.Close())
+		<-d.done
 	}
-	err := server.Close()
-	<-done
-	return err
+	return errors.Join(failed...)
 }
 
 // Clock is the server's present: never before its last change. Whole seconds, UTC.

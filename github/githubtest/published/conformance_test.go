@@ -19,6 +19,7 @@ var recorded = flag.String("recorded", "", "judge what all suites recorded in th
 // judge holds exchanges to both descriptions.
 type judge struct {
 	rest  *description
+	graph *graph
 	met   map[int]bool // departures that were met
 	found map[deviation]githubtest.Exchange
 }
@@ -29,14 +30,19 @@ func newJudge(t testing.TB) *judge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &judge{rest: rest, met: map[int]bool{}, found: map[deviation]githubtest.Exchange{}}
+	graph, err := readGraph(pinned(t, "@octokit/graphql-schema"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &judge{rest: rest, graph: graph, met: map[int]bool{}, found: map[deviation]githubtest.Exchange{}}
 }
 
 func (j *judge) check(e githubtest.Exchange) {
+	deviations := j.rest.check
 	if e.Path == "/graphql" {
-		return
+		deviations = j.graph.check
 	}
-	for _, d := range j.rest.check(e) {
+	for _, d := range deviations(e) {
 		if at := slices.IndexFunc(departures(), func(w departure) bool { return w.allows(d) }); at >= 0 {
 			j.met[at] = true
 			continue

@@ -35,6 +35,11 @@ func requestOfAlice(t *testing.T, dir string) []githubtest.Exchange {
 			return s.As("bob").Do("GET", "/repos/acme/access/pulls/1/reviews?per_page=100", nil, nil)
 		},
 		func() error { return s.As("bob").Do("GET", "/repos/acme/access/pulls/1", nil, nil) },
+		func() error {
+			return s.As("bob").Do("POST", "/graphql", map[string]string{"query": `{ viewer { login } repository(owner: "acme", name: "access") {
+				pullRequest(number: 1) { state author { __typename login ... on User { databaseId } } mergeCommit { oid } createdAt
+					reviews(first: 5) { nodes { state submittedAt } } } } }`}, nil)
+		},
 		func() error { _, err := s.As("bob").Merge(repo, number, "squash"); return err },
 	} {
 		if err := step(); err != nil {
@@ -90,6 +95,20 @@ func TestADeviationIsCaught(t *testing.T) {
 			func(e *githubtest.Exchange) { e.Request = `{"title":"Ask","head":"ask"}` }, `request: /base: property "base" is missing`},
 		"a request of the wrong type": {"PUT", "/repos/acme/access/pulls/1/merge", 200,
 			func(e *githubtest.Exchange) { e.Request = `{"merge_method":"octopus"}` }, "request: /merge_method"},
+		"a field that the graph does not have": {"POST", "/graphql", 200,
+			replaceRequest("viewer { login }", "viewer { login nick }"), `Cannot query field "nick" on type "User"`},
+		"a field of the graph that was not asked for": {"POST", "/graphql", 200,
+			replaceAnswer(`"databaseId":`, `"number":`), "author.number: was not asked for"},
+		"a field of the graph that is missing": {"POST", "/graphql", 200,
+			replaceAnswer(`,"state":"OPEN"}`, `}`), "pullRequest.state: is missing"},
+		"a word that the graph does not have": {"POST", "/graphql", 200,
+			replaceAnswer(`"state":"OPEN"`, `"state":"open"`), "pullRequest.state: open is no PullRequestState"},
+		"null where the graph never has it": {"POST", "/graphql", 200,
+			replaceAnswer(`"viewer":{"login":"bob"}`, `"viewer":null`), "data.viewer: is null"},
+		"a time of the graph that is none": {"POST", "/graphql", 200,
+			replaceAnswer(`Z"`, `"`), "is no DateTime"},
+		"an argument that is missing": {"POST", "/graphql", 200,
+			replaceRequest("pullRequest(number: 1)", "pullRequest"), `argument "number" of type`},
 		"a request that met a fault": {"POST", "/repos/acme/access/pulls", 201,
 			func(e *githubtest.Exchange) { e.Status, e.Answer, e.Request = 0, "", `null` }, "request: /: Value is not nullable"},
 	} {
@@ -108,6 +127,10 @@ func TestADeviationIsCaught(t *testing.T) {
 			}
 		})
 	}
+}
+
+func replaceRequest(from, to string) func(*githubtest.Exchange) {
+	return func(e *githubtest.Exchange) { e.Request = strings.Replace(e.Request, from, to, 1) }
 }
 
 func replaceAnswer(from, to string) func(*githubtest.Exchange) {
