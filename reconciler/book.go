@@ -35,9 +35,17 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 		return fmt.Errorf("there is no key to verify the ledger at %s with: %s on main holds none", tip, ledger.TrustDir)
 	}
 	if out.state.Configuration == nil {
-		return fmt.Errorf("the ledger at %s approves no configuration: it is damaged or not a ledger", tip)
+		return noConfiguration(tip, out.Book)
 	}
 	return r.readApproved(ctx, out)
+}
+
+// noConfiguration says why a ledger approves nothing: mostly it was begun with another key than those that are trusted.
+func noConfiguration(tip gitrepo.Hash, b *ledger.Book) error {
+	if len(b.Findings) == 0 {
+		return fmt.Errorf("the ledger at %.12s approves no configuration: it is damaged or not a ledger", tip)
+	}
+	return fmt.Errorf("the ledger at %.12s does not verify: %s; run with the key that it was begun with, or find out who changed it", tip, b.Findings[0])
 }
 
 // fetchLedger is the tip of the ledger on the forge; zero: there is none.

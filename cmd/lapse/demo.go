@@ -83,14 +83,14 @@ func demoFolder(dir string) (string, func() error, error) {
 		return dir, func() error { return os.RemoveAll(dir) }, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("--dir: %w", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", nil, err
 	}
 	if len(entries) > 0 {
-		return "", nil, usagef("--dir %s is not empty", dir)
+		return "", nil, usagef("--dir %s is not empty: name a folder that is, or is not there yet", dir)
 	}
 	dir, err = filepath.Abs(dir)
 	return dir, func() error { return nil }, err
