@@ -137,6 +137,7 @@ const maxFindings = 20
 func (r *Observer) leftovers(out *Outlook) error {
 	last := lastWord(out.Book.Receipts(), out.decided)
 	judged := map[string]bool{}
+	unapproved := 0
 	err := fs.WalkDir(out.tip.Files, "grants", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -152,13 +153,19 @@ func (r *Observer) leftovers(out *Outlook) error {
 			return out.compare(path, g)
 		case last[id] == ledger.Ended:
 			out.removable = append(out.removable, id)
+		case unapproved >= maxFindings:
+			unapproved++
 		default:
+			unapproved++
 			out.Findings = append(out.Findings, path+" gives nothing: it was not approved; remove it, or ask for it by pull request")
 		}
 		return nil
 	})
 	if err != nil {
 		out.fail("read grants/ on main: %v", err)
+	}
+	if more := unapproved - maxFindings; more > 0 {
+		out.Findings = append(out.Findings, fmt.Sprintf("%d more files under grants/ give nothing: they were not approved", more))
 	}
 	_, problems := grants.LoadGrants(out.tip.Files)
 	problems = slices.DeleteFunc(problems, func(p grants.Problem) bool { return judged[p.File] })

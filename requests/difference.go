@@ -112,6 +112,8 @@ func (g *Gatherer) foreignMerges(main, head gitrepo.Hash) ([]checks.Reason, erro
 
 // request reads the changed files into the request.
 func (g *Gatherer) request(f *checks.Facts, snap *Snapshot, change []gitrepo.Change) error {
+	change, beyond := bounded(change)
+	f.Unjudgeable = append(f.Unjudgeable, beyond...)
 	files := make([]grants.FileChange, 0, len(change))
 	for _, c := range change {
 		before, err := g.file(c.Path, c.Before)
@@ -125,7 +127,38 @@ func (g *Gatherer) request(f *checks.Facts, snap *Snapshot, change []gitrepo.Cha
 		files = append(files, grants.FileChange{Path: c.Path, Before: before, After: after})
 	}
 	f.Request = grants.NewRequest(files)
+	f.Unjudgeable = few(f.Unjudgeable)
 	return g.caseClashes(f, snap)
+}
+
+// maxPaths is how many paths one request may change, unless it only ends grants. Every grant of a request has a receipt that tells the
+// whole of it, so that both time and ledger grow with the square; nobody reviews more either.
+const maxPaths = 200
+
+// bounded is the change, or so much of it as is judged, with the reason why none of it can be approved. What would give access is
+// never what is left out: it alone makes the request one that needs approval.
+func bounded(change []gitrepo.Change) ([]gitrepo.Change, []checks.Reason) {
+	gives := func(c gitrepo.Change) bool { return c.After != nil && grants.UnderGrants(c.Path) }
+	if len(change) <= maxPaths || !slices.ContainsFunc(change, gives) {
+		return change, nil
+	}
+	some := slices.DeleteFunc(slices.Clone(change), func(c gitrepo.Change) bool { return !gives(c) })
+	for _, c := range change {
+		if len(some) < maxPaths && !gives(c) {
+			some = append(some, c)
+		}
+	}
+	return some[:maxPaths], []checks.Reason{{
+		Text: fmt.Sprintf("the request changes %d paths, more than %d", len(change), maxPaths), Hint: "ask for less at once",
+	}}
+}
+
+// few is so many of the reasons as anybody reads, and how many more there are.
+func few(reasons []checks.Reason) []checks.Reason {
+	if more := len(reasons) - maxPaths; more > 1 {
+		return append(reasons[:maxPaths:maxPaths], checks.Reason{Text: fmt.Sprintf("and %d more reasons of the kind", more)})
+	}
+	return reasons
 }
 
 // file reads a grant file; of any other path only that it changed matters.

@@ -33,6 +33,32 @@ func (th *theatre) give() {
 	}
 }
 
+// A24, A38: mallory pushes thousands of grants to main in one commit. None is given, each run says so and ends, and what is due is taken.
+func TestA24FloodOfGrantsDelaysNoRevocation(t *testing.T) {
+	th := newTheatre(t, nil)
+	th.give()
+	files := map[string]string{}
+	for i := range 3000 {
+		files[fmt.Sprintf("grants/mallory-%04d.yaml", i)] = strings.ReplaceAll(aliceProd, "alice", "mallory")
+	}
+	if _, err := th.As("mallory").PushFiles(stage.Repo, "main", "", files, "Many"); err != nil {
+		t.Fatal(err)
+	}
+	th.Advance(5 * time.Hour)
+	for range 2 {
+		a := th.lapse("reconcile")
+		if a.code != exitRefused || len(a.out) > 100_000 {
+			t.Errorf("exit %d and %d bytes of output", a.code, len(a.out))
+		}
+		if got := th.holders(); strings.Contains(got, "alice") || strings.Contains(got, "mallory") {
+			t.Errorf("still held: %s", got)
+		}
+	}
+	if got := len(th.receipts("refused")); got == 0 || got > 200 {
+		t.Errorf("%d receipts of refusals", got)
+	}
+}
+
 // always is somebody who pushes to the ledger whenever Lapse does, a moment earlier.
 type always struct {
 	reconciler.GitWriter
