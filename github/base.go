@@ -18,26 +18,49 @@ const (
 	baseReplaced = "automatic_base_change_succeeded" // its base was merged and deleted
 )
 
-// BaseMoves tells when a pull request last had other changes than its commits alone explain, oldest first: when it was pointed at
-// another branch, and when the branch that it goes to was rewound or made anew. GitHub shows a pull request as the difference to
-// its base as that is at the moment, so whoever looked before may have been shown less.
-func (c *Client) BaseMoves(ctx context.Context, r Repo, number int, base string) ([]time.Time, error) {
+// BaseMoves tells when a pull request, opened at that time, last had other changes than its commits alone explain, oldest first: when
+// it was pointed at another branch, and when the branch that it goes to was rewound or made anew. GitHub shows a pull request as the
+// difference to its base as that is at the moment, so whoever looked before may have been shown less.
+func (c *Client) BaseMoves(ctx context.Context, r Repo, number int, base string, opened time.Time) ([]time.Time, error) {
 	moves, err := c.baseEvents(ctx, r, number)
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []string{"force_push", "branch_creation"} {
-		pushes, err := c.pushes(ctx, r, base, kind)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range pushes {
+	pushes, err := c.rewinds(ctx, r, base, opened)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pushes {
+		if !p.At.Before(opened) {
 			moves = append(moves, p.At)
 		}
 	}
 	slices.SortFunc(moves, time.Time.Compare)
 	return moves, nil
 }
+
+// rewinds are the pushes to a branch since a time that did not move it forward. Mostly the newest page of its record reaches back that
+// far; of a busier branch the two kinds are asked for.
+func (c *Client) rewinds(ctx context.Context, r Repo, branch string, since time.Time) ([]Push, error) {
+	newest, all, err := c.newestPushes(ctx, r, branch)
+	if err != nil {
+		return nil, err
+	}
+	if all || len(newest) > 0 && newest[0].At.Before(since) {
+		return slices.DeleteFunc(newest, func(p Push) bool { return !slices.Contains(rewindKinds, p.Kind) }), nil
+	}
+	var out []Push
+	for _, kind := range rewindKinds {
+		pushes, err := c.pushes(ctx, r, branch, kind)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, pushes...)
+	}
+	return out, nil
+}
+
+var rewindKinds = []string{"force_push", "branch_creation"}
 
 func (c *Client) baseEvents(ctx context.Context, r Repo, number int) ([]time.Time, error) {
 	if err := checkPull(r, number); err != nil {

@@ -15,7 +15,9 @@ type call struct {
 	path   []string // the segments after the base URL, unescaped
 	graph  bool     // the GraphQL endpoint, instead of path
 	repeat bool     // doing it twice is as good as once
-	app    bool     // authenticated as the app itself, not as its installation
+	// believe is for how long an answer that was kept need not be asked for again; 0: always ask.
+	believe time.Duration
+	app     bool // authenticated as the app itself, not as its installation
 
 	waited time.Duration // for rate limits so far; pages of one list share it, and follow one another
 }

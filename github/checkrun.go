@@ -41,11 +41,22 @@ func (c *Client) publishCheckRun(ctx context.Context, r Repo, p Publication) err
 	if err != nil {
 		return c.withoutChecks(err)
 	}
-	if now.GetExternalID() == digest && now.GetStatus() == run.Status && now.GetConclusion() == run.Conclusion &&
-		now.GetOutput().GetTitle() == run.Title && now.GetOutput().GetSummary() == run.Summary {
+	same := now.GetExternalID() == digest && now.GetStatus() == run.Status && now.GetConclusion() == run.Conclusion && now.GetOutput().GetTitle() == run.Title
+	switch {
+	case same && sameText(now.GetOutput().GetSummary(), run.Summary):
 		return nil
+	case same:
+		return c.withoutChecks(c.reword(ctx, r, now.GetID(), run))
 	}
 	return c.withoutChecks(c.makeCheckRun(ctx, r, run, digest))
+}
+
+// reword gives a run that shows the same verdict another summary, as when only the time of the judgement differs.
+func (c *Client) reword(ctx context.Context, r Repo, id int64, run checkRun) error {
+	ctx = once(ctx, "repos", r.Owner, r.Name, "check-runs", strconv.FormatInt(id, 10))
+	callOf(ctx).repeat = true // without annotations: the same text twice is the same text
+	_, _, err := c.api.Checks.UpdateCheckRun(ctx, r.Owner, r.Name, id, gh.UpdateCheckRunOptions{Name: statusName, Output: run.output(nil)})
+	return c.explain(err, "the token needs `checks: write`", "update the check run of %s in %s", run.Head, r)
 }
 
 // withoutChecks forgives a token that may not make check runs.
@@ -142,7 +153,9 @@ func (run checkRun) output(batch []*gh.CheckRunAnnotation) *gh.CheckRunOutput {
 	return &gh.CheckRunOutput{Title: &run.Title, Summary: &run.Summary, Annotations: batch}
 }
 
+// digest identifies the verdict that the run shows, however it is worded and from wherever it was published.
 func (run checkRun) digest() (string, error) {
+	run.Summary, run.DetailsURL = "", ""
 	data, err := json.Marshal(run)
 	if err != nil {
 		return "", fmt.Errorf("make the check run of %s: %w", run.Head, err)

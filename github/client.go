@@ -47,9 +47,12 @@ type Options struct {
 	Cache   Cache             // of answers with an ETag; nil: in memory
 	Log     *slog.Logger      // nil: silent
 	Now     func() time.Time  // nil: time.Now
-	MaxWait time.Duration     // the longest that one request, with all its pages, waits for rate limits; 0: 2m, negative: not at all
-	Timeout time.Duration     // of one attempt, its answer read whole; 0: 30s
-	Backoff time.Duration     // before the first repetition of a failed request, doubled before each further one; 0: 1s
+	// Structure is for how long the place of a team among teams need not be asked for again; 0: always ask. It is for advice, not for
+	// giving access.
+	Structure time.Duration
+	MaxWait   time.Duration // the longest that one request, with all its pages, waits for rate limits; 0: 2m, negative: not at all
+	Timeout   time.Duration // of one attempt, its answer read whole; 0: 30s
+	Backoff   time.Duration // before the first repetition of a failed request, doubled before each further one; 0: 1s
 }
 
 // Client is one identity at one GitHub. It is safe for concurrent use.
@@ -59,6 +62,8 @@ type Client struct {
 	log  *slog.Logger
 	tr   *transport
 	self selfAccount
+
+	structure time.Duration
 }
 
 // New checks the options and makes a client. It sends nothing.
@@ -73,7 +78,7 @@ func New(o Options) (*Client, error) {
 	if o.Token != "" && o.App != nil {
 		return nil, errors.New("github: a token and an app are given; want one of them")
 	}
-	c := &Client{base: base, log: o.Log, tr: newTransport(base, o)}
+	c := &Client{base: base, log: o.Log, tr: newTransport(base, o), structure: o.Structure}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

@@ -31,7 +31,7 @@ func TestAPullRequestIsWhatGitHubHas(t *testing.T) {
 	want := github.Pull{
 		Number: w.number, Title: "Let alice in", Author: github.Account{Login: "alice", ID: w.UserID("alice")}, State: "open", BaseRef: "main", BaseSHA: w.base,
 		HeadRef: "ask", HeadSHA: w.head, HeadRepo: accessRepo, Labels: []string{"access", "urgent"}, CreatedAt: open.CreatedAt,
-		DefaultBranch: "main", Methods: []string{"squash"}, Commits: 1,
+		DefaultBranch: "main", Commits: 1,
 	}
 	if diff := cmp.Diff(want, open); diff != "" {
 		t.Errorf("open (-want +got):\n%s", diff)
@@ -124,7 +124,7 @@ func TestA20BasesThatMovedAreTold(t *testing.T) {
 	must(t, err)
 	c := w.client(t, w.Token("bob"))
 	moves := func(base string) int {
-		list, err := c.BaseMoves(t.Context(), access, number, base)
+		list, err := c.BaseMoves(t.Context(), access, number, base, time.Time{})
 		must(t, err)
 		return len(list)
 	}
@@ -144,7 +144,7 @@ func TestA20BasesThatMovedAreTold(t *testing.T) {
 		t.Errorf("%d moves after a force-push, %d before", n, forward)
 	}
 	w.Fail(githubtest.Failure{Path: ".*/issues/.*/events", Status: 403, Times: -1})
-	if list, err := c.BaseMoves(t.Context(), access, number, "main"); err == nil {
+	if list, err := c.BaseMoves(t.Context(), access, number, "main", time.Time{}); err == nil {
 		t.Errorf("events that cannot be read are %v", list)
 	}
 }

@@ -39,6 +39,10 @@ type Publication struct {
 	Summary     string // markdown of the check run, escaped by the caller
 	Annotations []Annotation
 
+	// Pull and Reviews are what was read of the pull request for the verdict; nil: they are read again.
+	Pull    *Pull
+	Reviews []Review
+
 	Reviewers     []string // logins to ask for a review
 	TeamReviewers []string // slugs of teams of the repository's owner
 }
@@ -111,7 +115,8 @@ func (c *Client) publishStatus(ctx context.Context, r Repo, p Publication) error
 	if err != nil {
 		return err
 	}
-	if now.GetState() == p.State && now.GetDescription() == description && now.GetTargetURL() == p.TargetURL && c.isSelf(ctx, now.GetCreator()) {
+	// That it links to an earlier run which said the same is no reason to set it again.
+	if now.GetState() == p.State && now.GetDescription() == description && c.isSelf(ctx, now.GetCreator()) {
 		return nil
 	}
 	_, _, err = c.api.Repositories.CreateStatus(once(ctx, "repos", r.Owner, r.Name, "statuses", p.Head), r.Owner, r.Name, p.Head, &gh.RepoStatus{

@@ -32,12 +32,13 @@ type Pull struct {
 	Fork          bool   // the head is in another repository, or in one that is gone
 	Labels        []string
 	CreatedAt     time.Time
-	DefaultBranch string   // of the base repository
-	Methods       []string // of merge, squash and rebase, those that the repository allows; empty if the token may not see it
+	DefaultBranch string // of the base repository
 	Commits       int
+	Asked         []string // logins of those whose review is asked for and still awaited
+	AskedTeams    []string // slugs, likewise
 }
 
-// Pull reads one pull request, and what its repository allows.
+// Pull reads one pull request.
 func (c *Client) Pull(ctx context.Context, r Repo, number int) (Pull, error) {
 	if err := checkPull(r, number); err != nil {
 		return Pull{}, err
@@ -50,14 +51,6 @@ func (c *Client) Pull(ctx context.Context, r Repo, number int) (Pull, error) {
 	if err != nil {
 		return Pull{}, fmt.Errorf("read pull request %s#%d: %w", r, number, err)
 	}
-	repo, _, err := c.api.Repositories.Get(meant(ctx, http.MethodGet, "repos", r.Owner, r.Name), r.Owner, r.Name)
-	if err != nil {
-		return Pull{}, c.explain(err, hintRepo, "read repository %s", r)
-	}
-	if repo.GetDefaultBranch() == "" {
-		return Pull{}, fmt.Errorf("read repository %s: the answer names no default branch", r)
-	}
-	pull.DefaultBranch, pull.Methods = repo.GetDefaultBranch(), methods(repo)
 	return pull, nil
 }
 
@@ -85,6 +78,9 @@ func pullOf(p *gh.PullRequest, number int) (Pull, error) {
 	if names.SHA(pull.BaseSHA) != nil || names.SHA(pull.HeadSHA) != nil || pull.BaseRef == "" || pull.HeadRef == "" || pull.CreatedAt.IsZero() {
 		return Pull{}, fmt.Errorf("the answer lacks its branches, commits or time")
 	}
+	if pull.DefaultBranch = p.GetBase().GetRepo().GetDefaultBranch(); pull.DefaultBranch == "" {
+		return Pull{}, fmt.Errorf("the answer names no default branch")
+	}
 	if pull.State != "open" && pull.State != "closed" {
 		return Pull{}, fmt.Errorf("the answer has the state %q", plain(pull.State, 20))
 	}
@@ -102,20 +98,34 @@ func pullOf(p *gh.PullRequest, number int) (Pull, error) {
 		pull.Labels = append(pull.Labels, l.GetName())
 	}
 	slices.Sort(pull.Labels)
+	for _, u := range p.RequestedReviewers {
+		pull.Asked = append(pull.Asked, u.GetLogin())
+	}
+	for _, t := range p.RequestedTeams {
+		pull.AskedTeams = append(pull.AskedTeams, t.GetSlug())
+	}
 	return pull, nil
 }
 
-func methods(r *gh.Repository) []string {
+// MergeMethods are those of merge, squash and rebase that a repository allows; none if the token may not see it.
+func (c *Client) MergeMethods(ctx context.Context, r Repo) ([]string, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	repo, _, err := c.api.Repositories.Get(meant(ctx, http.MethodGet, "repos", r.Owner, r.Name), r.Owner, r.Name)
+	if err != nil {
+		return nil, c.explain(err, hintRepo, "read repository %s", r)
+	}
 	var out []string
 	for _, m := range []struct {
 		name    string
 		allowed bool
-	}{{"merge", r.GetAllowMergeCommit()}, {"squash", r.GetAllowSquashMerge()}, {"rebase", r.GetAllowRebaseMerge()}} {
+	}{{"merge", repo.GetAllowMergeCommit()}, {"squash", repo.GetAllowSquashMerge()}, {"rebase", repo.GetAllowRebaseMerge()}} {
 		if m.allowed {
 			out = append(out, m.name)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // Review is one review. A review that is still being written (PENDING) is not told of.

@@ -28,7 +28,7 @@ func paths(bodies map[string]string) wire {
 func pullJSON(change ...string) map[string]string {
 	body := strings.NewReplacer("A", shaA, "B", shaB, "C", shaC).Replace(`{"number":5,"state":"open","title":"x","user":` + alice +
 		`,"draft":false,"merged":false,"merge_commit_sha":"C","created_at":"2026-01-02T03:04:05Z","commits":3,"labels":[{"name":"z"},{"name":"a"}],
-		"base":{"ref":"main","sha":"B","repo":{"id":1,"full_name":"acme/access"}},"head":{"ref":"x/y","sha":"A","repo":{"id":1,"full_name":"acme/access"}}}`)
+		"base":{"ref":"main","sha":"B","repo":{"id":1,"full_name":"acme/access","default_branch":"trunk"}},"head":{"ref":"x/y","sha":"A","repo":{"id":1,"full_name":"acme/access"}}}`)
 	body = strings.NewReplacer(change...).Replace(body)
 	return map[string]string{
 		"GET /repos/acme/access/pulls/5": body,
@@ -40,7 +40,7 @@ func TestAPullRequestIsReadWhole(t *testing.T) {
 	who := Account{Login: "alice", ID: 583231}
 	open := Pull{
 		Number: 5, Title: "x", Author: who, State: "open", BaseRef: "main", BaseSHA: shaB, HeadRef: "x/y", HeadSHA: shaA, HeadRepo: "acme/access",
-		Labels: []string{"a", "z"}, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), DefaultBranch: "trunk", Methods: []string{"merge", "rebase"}, Commits: 3,
+		Labels: []string{"a", "z"}, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), DefaultBranch: "trunk", Commits: 3,
 	}
 	with := func(f func(p *Pull)) Pull { p := open; f(&p); return p }
 	for _, tc := range []struct {
@@ -77,6 +77,7 @@ func TestAPullRequestThatIsNotWholeIsAnError(t *testing.T) {
 		"no base":                {shaB, ""},
 		"a short head":           {shaA, "abc"},
 		"no head ref":            {`"x/y"`, `""`},
+		"no default branch":      {`"default_branch":"trunk"`, `"default_branch":""`},
 		"no time":                {`"2026-01-02T03:04:05Z"`, `null`},
 		"an unknown state":       {`"open"`, `"merged"`},
 		"merged at no time":      {`"merged":false`, `"merged":true`},
@@ -87,12 +88,18 @@ func TestAPullRequestThatIsNotWholeIsAnError(t *testing.T) {
 			t.Errorf("%s: read as %+v", name, got)
 		}
 	}
-	for _, missing := range []string{"GET /repos/acme/access", "GET /repos/acme/access/pulls/5"} {
-		bodies := pullJSON()
-		delete(bodies, missing)
-		if _, err := testClient(t, paths(bodies)).Pull(t.Context(), access, 5); !IsNotFound(err) {
-			t.Errorf("without %s: error %v", missing, err)
-		}
+	if _, err := testClient(t, paths(nil)).Pull(t.Context(), access, 5); !IsNotFound(err) {
+		t.Errorf("of none: error %v", err)
+	}
+}
+
+func TestTheMethodsAreThoseThatTheRepositoryAllows(t *testing.T) {
+	got, err := testClient(t, paths(pullJSON())).MergeMethods(t.Context(), access)
+	if diff := cmp.Diff([]string{"merge", "rebase"}, got); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := testClient(t, paths(nil)).MergeMethods(t.Context(), access); !IsNotFound(err) {
+		t.Errorf("of none: error %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -45,35 +46,21 @@ func (c *Client) Pushes(ctx context.Context, r Repo, ref string) ([]Push, error)
 
 // pushes are those of one kind; "" means all.
 func (c *Client) pushes(ctx context.Context, r Repo, ref, kind string) ([]Push, error) {
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	branch := strings.TrimPrefix(ref, "refs/heads/")
-	if err := names.Branch(branch); err != nil {
+	branch, err := branchOf(r, ref)
+	if err != nil {
 		return nil, err
 	}
 	ctx = meant(ctx, http.MethodGet, "repos", r.Owner, r.Name, "activity")
 	var out []Push
 	seen, after := map[string]bool{}, ""
 	for len(seen) < maxPages {
-		list, next, err := c.activityPage(ctx, r, url.Values{"ref": {"refs/heads/" + branch}, "activity_type": {kind}, "after": {after}})
+		list, next, err := c.pushPage(ctx, r, branch, kind, after)
 		if err != nil {
-			return nil, c.explain(err, hintRepo, "read the pushes to %s of %s", branch, r)
+			return nil, err
 		}
-		for _, a := range list {
-			p, err := pushOf(a, branch)
-			if err == nil && kind != "" && p.Kind != kind {
-				err = fmt.Errorf("the answer tells of another kind")
-			}
-			if err != nil {
-				return nil, fmt.Errorf("read the pushes to %s of %s: %w", branch, r, err)
-			}
-			out = append(out, p)
-		}
+		out = append(out, list...)
 		if next == "" {
-			slices.Reverse(out)
-			slices.SortStableFunc(out, func(a, b Push) int { return a.At.Compare(b.At) })
-			return out, nil
+			return oldestFirst(out), nil
 		}
 		if seen[next] {
 			break
@@ -81,6 +68,47 @@ func (c *Client) pushes(ctx context.Context, r Repo, ref, kind string) ([]Push, 
 		seen[next], after = true, next
 	}
 	return nil, c.explain(errCircle, "", "read the pushes to %s of %s", branch, r)
+}
+
+// newestPushes is the first page of a branch's record, oldest first; all: there is no other.
+func (c *Client) newestPushes(ctx context.Context, r Repo, ref string) (list []Push, all bool, err error) {
+	branch, err := branchOf(r, ref)
+	if err != nil {
+		return nil, false, err
+	}
+	list, next, err := c.pushPage(meant(ctx, http.MethodGet, "repos", r.Owner, r.Name, "activity"), r, branch, "", "")
+	return oldestFirst(list), next == "", err
+}
+
+func branchOf(r Repo, ref string) (string, error) {
+	branch := strings.TrimPrefix(ref, "refs/heads/")
+	return branch, errors.Join(r.check(), names.Branch(branch))
+}
+
+// oldestFirst turns what GitHub lists newest first.
+func oldestFirst(pushes []Push) []Push {
+	slices.Reverse(pushes)
+	slices.SortStableFunc(pushes, func(a, b Push) int { return a.At.Compare(b.At) })
+	return pushes
+}
+
+func (c *Client) pushPage(ctx context.Context, r Repo, branch, kind, after string) ([]Push, string, error) {
+	list, next, err := c.activityPage(ctx, r, url.Values{"ref": {"refs/heads/" + branch}, "activity_type": {kind}, "after": {after}})
+	if err != nil {
+		return nil, "", c.explain(err, hintRepo, "read the pushes to %s of %s", branch, r)
+	}
+	var out []Push
+	for _, a := range list {
+		p, err := pushOf(a, branch)
+		if err == nil && kind != "" && p.Kind != kind {
+			err = fmt.Errorf("the answer tells of another kind")
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("read the pushes to %s of %s: %w", branch, r, err)
+		}
+		out = append(out, p)
+	}
+	return out, next, nil
 }
 
 func (c *Client) activityPage(ctx context.Context, r Repo, query url.Values) ([]activity, string, error) {

@@ -53,22 +53,13 @@ func (c *Client) askFor(ctx context.Context, r Repo, number int, people, teams [
 
 // unasked is who remains to be asked.
 func (c *Client) unasked(ctx context.Context, r Repo, p Publication) (people, teams []string, err error) {
-	pull, err := c.Pull(ctx, r, p.Number)
-	if err != nil {
-		return nil, nil, err
-	}
-	asked, _, err := c.api.PullRequests.ListReviewers(
-		meant(ctx, http.MethodGet, "repos", r.Owner, r.Name, "pulls", strconv.Itoa(p.Number), "requested_reviewers"), r.Owner, r.Name, p.Number, nil)
-	if err != nil {
-		return nil, nil, c.explain(err, hintRepo, "read who is to review %s#%d", r, p.Number)
-	}
-	reviews, err := c.Reviews(ctx, r, p.Number)
+	pull, reviews, err := c.read(ctx, r, p)
 	if err != nil {
 		return nil, nil, err
 	}
 	skip := map[string]bool{strings.ToLower(pull.Author.Login): true}
-	for _, u := range asked.Users {
-		skip[strings.ToLower(u.GetLogin())] = true
+	for _, login := range pull.Asked {
+		skip[strings.ToLower(login)] = true
 	}
 	done := map[int64]bool{}
 	for _, v := range reviews {
@@ -77,13 +68,26 @@ func (c *Client) unasked(ctx context.Context, r Repo, p Publication) (people, te
 		}
 	}
 	skipTeam := map[string]bool{}
-	for _, t := range asked.Teams {
-		skipTeam[t.GetSlug()] = true
+	for _, slug := range pull.AskedTeams {
+		skipTeam[slug] = true
 	}
 	for _, slug := range p.TeamReviewers {
 		skipTeam[slug] = skipTeam[slug] || c.hasReviewed(ctx, r.Owner, slug, done)
 	}
 	return remaining(p.Reviewers, skip), remaining(p.TeamReviewers, skipTeam), nil
+}
+
+// read is the pull request and its reviews, as they were when the verdict was made where that is known.
+func (c *Client) read(ctx context.Context, r Repo, p Publication) (Pull, []Review, error) {
+	if p.Pull != nil {
+		return *p.Pull, p.Reviews, nil
+	}
+	pull, err := c.Pull(ctx, r, p.Number)
+	if err != nil {
+		return Pull{}, nil, err
+	}
+	reviews, err := c.Reviews(ctx, r, p.Number)
+	return pull, reviews, err
 }
 
 // hasReviewed says whether one of a team is among those who have reviewed; GitHub then no longer counts the team as asked.

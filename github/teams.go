@@ -43,7 +43,9 @@ func (c *Client) ParentTeam(ctx context.Context, org, slug string) (string, bool
 	if err := checkTeam(org, slug); err != nil {
 		return "", false, err
 	}
-	t, _, err := c.api.Teams.GetTeamBySlug(meant(ctx, http.MethodGet, "orgs", org, "teams", slug), org, slug)
+	ctx = meant(ctx, http.MethodGet, "orgs", org, "teams", slug)
+	callOf(ctx).believe = c.structure
+	t, _, err := c.api.Teams.GetTeamBySlug(ctx, org, slug)
 	err = c.explain(err, hintTeam, "read the team @%s/%s", org, slug)
 	switch {
 	case IsNotFound(err):

@@ -53,6 +53,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("not sent: %w", err)
 		}
 	}
+	if resp := t.believed(req, meant); resp != nil {
+		return resp, nil
+	}
 	renewed := false
 	for attempt := 1; ; attempt++ {
 		if err := t.gate.pass(ctx, t, meant); err != nil {
@@ -160,6 +163,10 @@ func (t *transport) send(req *http.Request, meant *call) (*answer, error) {
 		return nil, &finalError{fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)}
 	}
 	a := &answer{Response: resp, body: body, token: token, at: t.clock(resp.Header, before)}
+	// A 304 to a conditional request is no use of the quota:
+	// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
+	t.log.Debug("github: asked", "method", req.Method, "path", req.URL.EscapedPath(), "query", req.URL.RawQuery,
+		"status", resp.StatusCode, "counts", resp.StatusCode != http.StatusNotModified)
 	return a, t.settle(out, meant, a, stored)
 }
 
@@ -197,6 +204,9 @@ func (t *transport) settle(req *http.Request, meant *call, a *answer, stored *en
 			return errors.New("github says that nothing changed, but nothing was kept")
 		}
 		a.serve(stored)
+		if meant.believe > 0 {
+			t.keep(req, meant, a) // confirmed now
+		}
 		return nil
 	}
 	if req.Method != http.MethodGet || a.StatusCode < 200 || a.StatusCode > 299 || a.StatusCode == http.StatusAccepted {

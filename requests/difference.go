@@ -219,6 +219,7 @@ func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, main gitrepo
 	if err != nil {
 		return err
 	}
+	g.Reviews = reviews
 	same := g.comparer(ctx, main, head, change)
 	for _, r := range reviews {
 		s, err := same(r.Commit)
@@ -234,8 +235,9 @@ func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, main gitrepo
 	if pull.Fork {
 		return nil // denied for it: pushes to a fork cannot be seen
 	}
-	if pull.BaseRef == f.Configuration.Config.Branch { // any other is denied for it
-		f.Pull.BaseMoves, err = g.Forge.BaseMoves(ctx, g.Repo, pull.Number, pull.BaseRef)
+	// Any other base is denied for it; and where nobody has approved, nobody was shown too little.
+	if pull.BaseRef == f.Configuration.Config.Branch && approvedByAny(reviews) {
+		f.Pull.BaseMoves, err = g.Forge.BaseMoves(ctx, g.Repo, pull.Number, pull.BaseRef, pull.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -252,6 +254,10 @@ func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, main gitrepo
 		f.Pushes = append(f.Pushes, checks.Push{By: account(p.By), At: p.At, Before: p.Before, After: p.After, Kind: p.Kind, SameBytes: s})
 	}
 	return nil
+}
+
+func approvedByAny(reviews []github.Review) bool {
+	return slices.ContainsFunc(reviews, func(r github.Review) bool { return checks.ReviewState(r.State) == checks.Approved })
 }
 
 func onlyEnds(r grants.Request) bool {

@@ -36,6 +36,19 @@ func (g *Gatherer) addAccount(ctx context.Context, f *checks.Facts, login string
 	return err
 }
 
+// known notes who the forge has just named as the author of an open pull request. Whether they were suspended since is asked before
+// anything is given.
+func (g *Gatherer) known(author github.Account) {
+	if _, ok := g.accounts[author.Login]; ok || author.Deleted {
+		return
+	}
+	if g.accounts == nil {
+		g.accounts = map[string]*checks.Account{}
+	}
+	a := account(author)
+	g.accounts[author.Login] = &a
+}
+
 // Account is who has a login at the forge now; false: nobody. The forge is asked once.
 func (g *Gatherer) Account(ctx context.Context, login string) (checks.Account, bool, error) {
 	if a, ok := g.accounts[login]; ok {

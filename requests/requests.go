@@ -26,7 +26,7 @@ type Forge interface {
 	Reviews(ctx context.Context, repo github.Repo, number int) ([]github.Review, error)
 	Pushes(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
 	Rewinds(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
-	BaseMoves(ctx context.Context, repo github.Repo, number int, base string) ([]time.Time, error)
+	BaseMoves(ctx context.Context, repo github.Repo, number int, base string, opened time.Time) ([]time.Time, error)
 	PullsOf(ctx context.Context, repo github.Repo, sha string) ([]int, error)
 	TeamMembers(ctx context.Context, org, slug string) ([]github.Account, error)
 	ParentTeam(ctx context.Context, org, slug string) (string, bool, error)
@@ -40,6 +40,10 @@ type Gatherer struct {
 	Forge Forge
 	Repo  github.Repo
 	Types grants.Types
+
+	// Pull and Reviews are what the last Open read, for whoever has something to say to it.
+	Pull    github.Pull
+	Reviews []github.Review
 
 	snapshots map[gitrepo.Hash]*Snapshot
 	teams     map[grants.Party]checks.Team
@@ -82,6 +86,7 @@ func (g *Gatherer) Open(ctx context.Context, number int, main gitrepo.Hash, at I
 	if err != nil {
 		return checks.Facts{}, nil, err
 	}
+	g.Pull, g.Reviews = pull, nil
 	head, err := g.fetchHead(ctx, pull)
 	if err != nil {
 		return checks.Facts{}, nil, err
@@ -102,6 +107,7 @@ func (g *Gatherer) Open(ctx context.Context, number int, main gitrepo.Hash, at I
 	if err := g.proposedConfiguration(&facts, snap, head, change); err != nil {
 		return checks.Facts{}, nil, err
 	}
+	g.known(pull.Author)
 	return facts, snap, g.complete(ctx, &facts, snap, pull, head, change, at.Live)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -65,6 +66,7 @@ func runCheck(ctx context.Context, env *environment, o checkOptions) error {
 	if err != nil {
 		return err
 	}
+	o.structure = time.Hour // a verdict is advice: before it gives anything a reconcile asks again
 	conn, err := o.open(ctx, env)
 	if err != nil {
 		return err
@@ -174,6 +176,7 @@ func publish(ctx context.Context, env *environment, conn *connected, n int, v ch
 		p.Annotations = append(p.Annotations, github.Annotation{Path: a.Path, Line: a.Line, Level: string(a.Level), Title: a.Title, Text: env.scrub(a.Text)})
 	}
 	p.Reviewers, p.TeamReviewers = reviewers(v)
+	p.Pull, p.Reviews = &conn.gatherer.Pull, conn.gatherer.Reviews
 	if err := conn.forge.Publish(ctx, conn.repo, p); err != nil {
 		return fmt.Errorf("publish the verdict: %w", err)
 	}
@@ -184,13 +187,13 @@ func publish(ctx context.Context, env *environment, conn *connected, n int, v ch
 }
 
 func merge(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict) error {
-	pull, err := conn.forge.Pull(ctx, conn.repo, n)
+	methods, err := conn.forge.MergeMethods(ctx, conn.repo)
 	if err != nil {
 		return err
 	}
 	method := "merge"
-	if len(pull.Methods) > 0 {
-		method = pull.Methods[0]
+	if len(methods) > 0 {
+		method = methods[0]
 	}
 	sha, err := conn.forge.Merge(ctx, conn.repo, n, v.Head, method, "")
 	switch {
