@@ -24,11 +24,12 @@ import (
 // checkOptions are the flags of lapse check.
 type checkOptions struct {
 	connection
-	pull    string
-	dir     string
-	publish bool
-	json    bool
-	sarif   string
+	pull     string
+	dir      string
+	publish  bool
+	dispatch string
+	json     bool
+	sarif    string
 }
 
 func newCheck(env *environment) *cobra.Command {
@@ -50,6 +51,7 @@ In a workflow the pull request, the repository and the token come from the event
 	c.Flags().StringVar(&o.pull, "pull", "", "`number` of the pull request (default: that of the workflow's event)")
 	c.Flags().StringVar(&o.dir, "dir", "", "check the files in this `folder` and ask nobody")
 	c.Flags().BoolVar(&o.publish, "publish", false, "say the verdict on the pull request, and merge it where it may be")
+	c.Flags().StringVar(&o.dispatch, "dispatch", "", "with --publish: after a merge start this workflow `file`, which reconciles; its name alone, like lapse-reconcile.yml")
 	c.Flags().BoolVar(&o.json, "json", false, "print the verdict as JSON")
 	c.Flags().StringVar(&o.sarif, "sarif", "", "write what is denied, warned of and waited for to this `file`, as SARIF 2.1.0")
 	return c
@@ -62,7 +64,7 @@ func runCheck(ctx context.Context, env *environment, o checkOptions) error {
 		}
 		return checkFiles(env, o)
 	}
-	n, err := pullNumber(env, o.pull)
+	about, err := subjectOf(env, o.pull)
 	if err != nil {
 		return err
 	}
@@ -71,6 +73,30 @@ func runCheck(ctx context.Context, env *environment, o checkOptions) error {
 	if err != nil {
 		return err
 	}
+	pulls, err := about.pulls(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if len(pulls) == 0 {
+		fmt.Fprintf(env.err, "lapse: no open pull request has %.12s as its head: there is nothing to judge\n", about.head)
+		return nil
+	}
+	var failures []error
+	denied := false
+	for _, n := range pulls {
+		err := checkPull(ctx, env, conn, o, n)
+		if denied = denied || errors.Is(err, errRefused); err != nil && !errors.Is(err, errRefused) {
+			failures = append(failures, err)
+		}
+	}
+	if denied && len(failures) == 0 {
+		return errRefused
+	}
+	return errors.Join(failures...)
+}
+
+// checkPull judges one pull request and says the verdict. It is errRefused unless that is approved.
+func checkPull(ctx context.Context, env *environment, conn *connected, o checkOptions, n int) error {
 	verdict, snap, err := judgePull(ctx, env, conn, n)
 	if err != nil {
 		return err
@@ -83,7 +109,7 @@ func runCheck(ctx context.Context, env *environment, o checkOptions) error {
 		return err
 	}
 	if o.publish {
-		if err := publish(ctx, env, conn, n, verdict, opts); err != nil {
+		if err := publish(ctx, env, conn, o, n, verdict, opts); err != nil {
 			return err
 		}
 	}
@@ -162,7 +188,7 @@ func writeSARIF(env *environment, path string, as []render.Annotation) error {
 }
 
 // publish says the verdict on the pull request, and merges it where the verdict says so, conditional on the head that was judged.
-func publish(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict, opts render.Options) error {
+func publish(ctx context.Context, env *environment, conn *connected, o checkOptions, n int, v checks.Verdict, opts render.Options) error {
 	p := github.Publication{
 		Number: n, Head: v.Head, State: state(v), Description: env.scrub(render.StatusLine(v)), TargetURL: opts.RunURL,
 		Comment: env.scrub(render.Comment(v, opts)), Marker: "verdict",
@@ -183,13 +209,18 @@ func publish(ctx context.Context, env *environment, conn *connected, n int, v ch
 	if !v.Merge {
 		return nil
 	}
-	return merge(ctx, env, conn, n, v)
+	sha, err := merge(ctx, env, conn, n, v)
+	if err != nil || sha == "" || o.dispatch == "" {
+		return err
+	}
+	return dispatch(ctx, env, conn, o)
 }
 
-func merge(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict) error {
+// merge merges what was judged, and answers the commit; "" if the branch moved since.
+func merge(ctx context.Context, env *environment, conn *connected, n int, v checks.Verdict) (string, error) {
 	methods, err := conn.forge.MergeMethods(ctx, conn.repo)
 	if err != nil {
-		return err
+		return "", err
 	}
 	method := "merge"
 	if len(methods) > 0 {
@@ -199,12 +230,29 @@ func merge(ctx context.Context, env *environment, conn *connected, n int, v chec
 	switch {
 	case errors.Is(err, github.ErrHeadMoved):
 		fmt.Fprintln(env.err, "lapse: the branch moved after it was judged; it is not merged, and is judged again")
-		return nil
+		return "", nil
 	case err != nil:
-		return fmt.Errorf("merge pull request %d: %w", n, err)
+		return "", fmt.Errorf("merge pull request %d: %w", n, err)
 	}
 	fmt.Fprintf(env.err, "lapse: merged as %.12s\n", sha)
-	return output(env, "merged", sha)
+	return sha, output(env, "merged", sha)
+}
+
+// dispatch starts the workflow that reconciles. GitHub starts none for what a workflow's own token merges, but lets that token
+// start one by name; so in a workflow it is that token that asks, whoever merged.
+func dispatch(ctx context.Context, env *environment, conn *connected, o checkOptions) error {
+	forge := conn.forge
+	if token := env.getenv("GITHUB_TOKEN"); token != "" && env.inActions() {
+		var err error
+		if forge, err = o.forgeWith(env, token, conn.log); err != nil {
+			return err
+		}
+	}
+	if err := forge.Dispatch(ctx, conn.repo, o.dispatch, conn.branch); err != nil {
+		return fmt.Errorf("it is merged, but reconcile was not started: %w", err)
+	}
+	fmt.Fprintf(env.err, "lapse: started %s\n", o.dispatch)
+	return nil
 }
 
 func state(v checks.Verdict) string {

@@ -129,6 +129,11 @@ func (c connection) forge(env *environment, repo github.Repo, dir string, log *s
 	return client, nil
 }
 
+// forgeWith is a client that acts by another token than the command does, and keeps no answers.
+func (c connection) forgeWith(env *environment, token string, log *slog.Logger) (*github.Client, error) {
+	return github.New(github.Options{BaseURL: or(c.apiURL, env.getenv("GITHUB_API_URL")), Token: token, HTTP: env.http, Log: log, Now: env.now})
+}
+
 // gitURL is where the repository is cloned from. The token goes beside it, never into it.
 func (c connection) gitURL(env *environment, repo github.Repo) (string, error) {
 	u, err := url.Parse(c.server(env))

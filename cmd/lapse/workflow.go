@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"sort"
@@ -12,52 +10,6 @@ import (
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
 	"github.com/lapse-access/lapse/grants"
 )
-
-// maxEvent bounds a workflow's event file, in bytes. GitHub sends no payload over 25 MiB.
-const maxEvent = 25 << 20
-
-// event is what is read of a workflow's event: the number of the pull request it is about.
-type event struct {
-	PullRequest struct {
-		Number int `json:"number"`
-	} `json:"pull_request"`
-	WorkflowRun struct {
-		PullRequests []struct {
-			Number int `json:"number"`
-		} `json:"pull_requests"`
-	} `json:"workflow_run"`
-}
-
-// pullNumber is the flag's, or else that of the event that started the workflow.
-func pullNumber(env *environment, flag string) (int, error) {
-	if flag != "" {
-		n, err := number(flag)
-		if err != nil {
-			return 0, usagef("--pull %q: %w", flag, err)
-		}
-		return n, nil
-	}
-	path := env.getenv("GITHUB_EVENT_PATH")
-	if path == "" {
-		return 0, usagef("which pull request? use --pull, or --dir to check files")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, fmt.Errorf("read the workflow's event: %w", err)
-	}
-	defer f.Close()
-	var e event
-	if err := json.NewDecoder(io.LimitReader(f, maxEvent)).Decode(&e); err != nil {
-		return 0, fmt.Errorf("read the workflow's event: %s, which GITHUB_EVENT_PATH names, is not JSON; use --pull", path)
-	}
-	switch {
-	case e.PullRequest.Number > 0:
-		return e.PullRequest.Number, nil
-	case len(e.WorkflowRun.PullRequests) == 1:
-		return e.WorkflowRun.PullRequests[0].Number, nil
-	}
-	return 0, usagef("the workflow's event is about no single pull request; use --pull")
-}
 
 // runURL is the page of the workflow run that this is part of; "" outside of a workflow.
 func runURL(env *environment) string {
