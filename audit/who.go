@@ -160,3 +160,8 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// Complete says whether everything that the grant gives is held.
+func (h Holder) Complete() bool {
+	return !slices.ContainsFunc(h.Holdings, func(x Held) bool { return x.State != IsHeld && x.State != WasBefore })
+}

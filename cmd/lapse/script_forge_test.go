@@ -38,6 +38,7 @@ func forgeCommands() map[string]command {
 func withForge(others map[string]command) map[string]command {
 	all := maps.Clone(others)
 	maps.Copy(all, forgeCommands())
+	maps.Copy(all, requestCommands())
 	return all
 }
 

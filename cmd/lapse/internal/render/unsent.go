@@ -23,8 +23,8 @@ func UnsentComment(v checks.Verdict, link string, o Options) string {
 		return text
 	}
 	return text + fmt.Sprintf(`
-**[Send this request](%s)**, yourself: GitHub shows you the file; choose *Create a new branch for this commit and start a pull request*.
-Nothing is asked for until then, and whoever sends it can neither approve it nor have sent it in another's name.
+**[Send this request](%s)**: GitHub shows you the file; choose *Create a new branch for this commit and start a pull request*.
+Nothing is asked for until then. Whoever sends it is who asks, and cannot approve it.
 `, link)
 }
 
@@ -46,6 +46,8 @@ func (w wording) unsent(v checks.Verdict, o Options) document {
 		d.headline = "Nobody needs to approve this"
 	case checks.OutcomeWaiting:
 		d.headline = "This waits for approval once it is sent"
+	case "":
+		d.tone, d.headline = waiting, "Who must approve is told on the pull request"
 	default:
 		d.headline = fmt.Sprintf("This would be denied for %s", plural(len(v.Denials), "reason"))
 	}
@@ -61,6 +63,8 @@ func (w wording) unsent(v checks.Verdict, o Options) document {
 // RequestTitle is the title of a pull request that asks, extends or ends: names that were validated, and the program's own words.
 func RequestTitle(verb string, g grants.Grant) string {
 	switch {
+	case verb == "revoke" && g.User == "":
+		return Text("End " + g.ID)
 	case verb == "revoke":
 		return Text(fmt.Sprintf("End %s: %s of %s", g.ID, g.Role, g.User))
 	case verb == "extend":
@@ -72,6 +76,9 @@ func RequestTitle(verb string, g grants.Grant) string {
 }
 
 // RequestBody is its text, in GitHub markdown. why is untrusted.
-func RequestBody(why string, path string) string {
+func RequestBody(verb, why, path string) string {
+	if verb == "revoke" {
+		return Markdown(why) + "\n\n" + Markdown(path) + " goes, which needs nobody's approval: the access is taken once this is merged.\n"
+	}
 	return Markdown(why) + "\n\n" + Markdown(path) + ": what this gives, until when, and who must approve, Lapse says below.\n"
 }
