@@ -60,7 +60,7 @@ func (x *exchange) activities(r *repo) ([]*activity, error) {
 			actor = a.actor.login
 		}
 		switch {
-		case ref != "" && a.ref != ref, kind != "" && a.kind != kind, a.at.Before(since):
+		case ref != "" && a.ref != ref, kind != "" && a.kind != kind, a.at.Before(since), x.unseen(r, a):
 		case x.query("actor") != "" && !strings.EqualFold(actor, x.query("actor")):
 		default:
 			list = append(list, a)

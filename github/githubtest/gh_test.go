@@ -145,6 +145,7 @@ func TestStockGHWorksOnPullRequests(t *testing.T) {
 		}
 		Files []struct{ Path string }
 	}
+	alice.run(t, "pr", "view", "1", "--json", "mergeable") // UNKNOWN until somebody has asked
 	text := alice.run(t, "pr", "view", "1", "--json", "number,state,headRefName,author,reviews,files,mergeable")
 	must(t, json.Unmarshal([]byte(text), &v))
 	if v.Number != 1 || v.State != "OPEN" || v.HeadRefName != "request" || v.Author.Login != "alice" || v.Mergeable != "MERGEABLE" ||

@@ -43,8 +43,8 @@ type Options struct {
 	// 1000, a request without a token 60.
 	Budget int
 
-	// MergeableAfter is how many times a pull request is read with "mergeable": null after its head or base moved, as when
-	// GitHub has not computed it yet.
+	// MergeableAfter is how many times a pull request is read with "mergeable": null after its head or base moved, for GitHub
+	// computes it only when somebody asks; 0 means once, negative never.
 	MergeableAfter int
 
 	// ReviewsOnUpdate says what "update branch" does to the commit_id of earlier reviews.
@@ -82,6 +82,7 @@ type Server struct {
 	budgets  map[string]*budget
 	failures []*Failure
 	requests []*Request
+	readLag  int
 
 	listener net.Listener // without TLS
 	doors    []door
@@ -105,6 +106,9 @@ func New(opt Options) (*Server, error) {
 	}
 	if opt.Budget == 0 {
 		opt.Budget = 5000
+	}
+	if opt.MergeableAfter == 0 {
+		opt.MergeableAfter = 1
 	}
 	s := &Server{
 		opt: opt, nextID: 1000,

@@ -92,7 +92,10 @@ func (x *exchange) repositoryNode(r *repo) *node {
 		if p == nil {
 			return nil, unresolved("PullRequest", "number of %d", number)
 		}
-		return x.pullNode(p)
+		p = x.seen(p)
+		shown, err := x.pullNode(p)
+		p.unknown = max(0, p.unknown-1)
+		return shown, err
 	})
 	n.fields["pullRequests"] = field(func(args object) (any, error) { return x.pullsNode(r, args) })
 	return n
@@ -106,6 +109,7 @@ func (x *exchange) pullsNode(r *repo, args object) (any, error) {
 	}
 	var list []*pull
 	for _, p := range r.pulls {
+		p = x.seen(p)
 		head, base := text(args, "headRefName"), text(args, "baseRefName")
 		if (states != nil && !slices.Contains(states, any(p.graphState()))) || (head != "" && head != p.headRef) || (base != "" && base != p.baseRef) {
 			continue

@@ -114,6 +114,7 @@ func (x *exchange) merge(p *pull, method string, m mergeMessage) (string, error)
 }
 
 func (s *Server) markMerged(p *pull, by *account, sha, base string, at time.Time) {
+	s.rememberUnmerged(p, base)
 	p.close(at)
 	p.merged, p.mergedBy, p.mergeCommit, p.mergedBase = &at, by, sha, base
 }

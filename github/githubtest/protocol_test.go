@@ -29,6 +29,8 @@ func TestGoGithubReadsTheServer(t *testing.T) {
 	n := opened(t, s)
 	get[int64](t)(s.As("bob").Review(access, n, "APPROVE", "fine"))
 	c := client(t, s, s.Token("bob"))
+	_, _, err := c.PullRequests.Get(ctx, "acme", "access", n) // mergeable is null until somebody has asked
+	must(t, err)
 	p, _, err := c.PullRequests.Get(ctx, "acme", "access", n)
 	must(t, err)
 	if p.GetUser().GetLogin() != "alice" || !p.GetMergeable() || p.GetHead().GetSHA() != s.Branch(access, "request") || p.GetMergeCommitSHA() == "" {

@@ -25,7 +25,7 @@ type changedFile struct {
 
 // baseTip is the commit that the pull request is compared with: where its base stands, or stood before the merge.
 func (p *pull) baseTip() string {
-	if p.merged != nil {
+	if p.merged != nil || p.past {
 		return p.mergedBase
 	}
 	if tip := p.repo.branch(p.baseRef); tip != "" {

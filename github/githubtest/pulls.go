@@ -29,6 +29,8 @@ type pull struct {
 	mergeKey    string   // base and head that the test merge was made of
 	mergeable   bool
 	unknown     int // reads for which mergeable is still null
+	lag         *lag
+	past        bool // this is a picture of what was, not the pull request
 
 	reviews       []*review
 	reviewers     []*account
@@ -46,7 +48,7 @@ func (x *exchange) pullFor(level string, min role) (*pull, error) {
 	}
 	n, _ := strconv.Atoi(x.path("number"))
 	if p := r.pulls[n]; p != nil {
-		return p, nil
+		return x.seen(p), nil
 	}
 	return nil, notFound("pulls/pulls#get-a-pull-request")
 }
@@ -57,9 +59,7 @@ func (x *exchange) getPull() (reply, error) {
 		return reply{}, err
 	}
 	body, err := x.fullPull(p)
-	if p.unknown > 0 {
-		p.unknown--
-	}
+	p.unknown = max(0, p.unknown-1)
 	return reply{http.StatusOK, body}, err
 }
 
@@ -74,6 +74,7 @@ func (x *exchange) listPulls() (reply, error) {
 	}
 	var list []*pull
 	for _, p := range r.pulls {
+		p = x.seen(p)
 		head := x.query("head")
 		switch {
 		case want != "all" && p.state != want, x.query("base") != "" && p.baseRef != x.query("base"):
@@ -242,6 +243,7 @@ func (x *exchange) listPullsOfCommit(r *repo, sha string) (reply, error) {
 	sha = x.resolve(r, sha)
 	var list []*pull
 	for _, p := range r.pulls {
+		p = x.seen(p)
 		commits, err := x.commitsOf(p)
 		if err != nil {
 			return reply{}, err

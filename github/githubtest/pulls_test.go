@@ -70,15 +70,8 @@ func TestPushingTheHeadToTheBaseMergesIndirectly(t *testing.T) {
 }
 
 func TestAConflictIsNotMergeable(t *testing.T) {
-	s := acme(t, githubtest.Options{MergeableAfter: 1})
+	s := acme(t, githubtest.Options{})
 	n := opened(t, s)
-	path := "/repos/acme/access/pulls/1"
-	if got := call(t, s, s.Token("bob"), "GET", path, ""); got.field(t, "mergeable") != nil {
-		t.Errorf("mergeable is %v on the first read, want null", got.field(t, "mergeable"))
-	}
-	if got := call(t, s, s.Token("bob"), "GET", path, ""); got.field(t, "mergeable") != true {
-		t.Errorf("mergeable is %v on the second read, want true", got.field(t, "mergeable"))
-	}
 	get[string](t)(s.As("root").PushFiles(access, "main", "", map[string]string{"grants/a.yaml": "user: carol\n"}, "Conflict"))
 	for _, method := range []string{"merge", "squash", "rebase"} {
 		_, err := s.As("bob").Merge(access, n, method)

@@ -47,11 +47,18 @@ func (p *pull) dismissApprovals() {
 	}
 }
 
+// SetMergeableAfter changes Options.MergeableAfter from here on.
+func (s *Server) SetMergeableAfter(reads int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opt.MergeableAfter = reads
+}
+
 // refreshMerge makes the test merge of an open pull request, if its head or base moved since the last.
 func (s *Server) refreshMerge(p *pull) error {
 	base := p.repo.branch(p.baseRef)
 	key := base + " " + p.head
-	if !p.open() || base == "" || p.mergeKey == key {
+	if !p.open() || p.past || base == "" || p.mergeKey == key {
 		return nil
 	}
 	g := s.git(p.repo)
@@ -59,7 +66,7 @@ func (s *Server) refreshMerge(p *pull) error {
 	if err != nil {
 		s.logf("githubtest: test merge of %s#%d: %v", p.repo.fullName(), p.number, err)
 	}
-	p.mergeKey, p.mergeable, p.unknown = key, !conflict && err == nil, s.opt.MergeableAfter
+	p.mergeKey, p.mergeable, p.unknown = key, !conflict && err == nil, max(0, s.opt.MergeableAfter)
 	if !p.mergeable { // malformed trees cannot be merged either
 		return nil
 	}

@@ -18,7 +18,8 @@ type exchange struct {
 	root   string // of web pages: http://host
 	api    string // of the API: root, or root + /api/v3
 	body   []byte
-	header http.Header // of the answer
+	header http.Header    // of the answer
+	behind map[*pull]bool // whose merge this request does not see
 }
 
 type object = map[string]any
