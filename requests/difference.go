@@ -226,7 +226,7 @@ func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, main gitrepo
 		if err != nil {
 			return err
 		}
-		by, err := g.reviewer(ctx, f.Configuration.People, r)
+		by, err := g.reviewer(ctx, f.Configuration, r)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/lapse-access/lapse/checks"
@@ -75,9 +74,9 @@ func (g *Gatherer) Account(ctx context.Context, login string) (checks.Account, b
 
 // reviewer is who gave a review. The list of reviews says nothing of a suspension, and the record of a team may lag behind a
 // deletion, so whoever's approval could count is asked for by id.
-func (g *Gatherer) reviewer(ctx context.Context, people grants.People, r github.Review) (checks.Account, error) {
+func (g *Gatherer) reviewer(ctx context.Context, c *grants.Configuration, r github.Review) (checks.Account, error) {
 	by := account(r.By)
-	if checks.ReviewState(r.State) != checks.Approved || !mapped(people, by.ID) {
+	if _, mapped := c.PersonByID(by.ID); !mapped || checks.ReviewState(r.State) != checks.Approved {
 		return by, nil
 	}
 	if known, ok := g.approvers[by.ID]; ok {
@@ -97,16 +96,6 @@ func (g *Gatherer) reviewer(ctx context.Context, people grants.People, r github.
 	}
 	g.approvers[r.By.ID] = by
 	return by, nil
-}
-
-// mapped says whether the account of that id belongs to anybody in people.yaml.
-func mapped(people grants.People, id int64) bool {
-	for _, p := range people.People {
-		if id != 0 && (p.ID == id || slices.Contains(p.Also, id)) {
-			return true
-		}
-	}
-	return false
 }
 
 // addTeams looks up the teams among the parties. One that cannot be looked up is an error: whoever may approve is then unknown.
