@@ -51,7 +51,8 @@ func (r *Observer) lookAtLive(ctx context.Context, out *Outlook) error {
 	if tip.Commit != out.Main {
 		return nil
 	}
-	return r.leftovers(out)
+	out.leftovers()
+	return nil
 }
 
 // lookAtTip is what main says now. Where it is not known or its trees cannot be read, what was approved stands, to its own end, and
@@ -86,7 +87,7 @@ func (r *Observer) over(ctx context.Context, out *Outlook, tip *requests.Snapsho
 
 // deniedWhileLive asks package active, by the approved policies. One that cannot be evaluated ends nobody: it stops what is new.
 func (r *Observer) deniedWhileLive(ctx context.Context, out *Outlook, g ledger.Grant) string {
-	in := checks.LiveInput(out.approved.Configuration, subject(g), others(out.liveOf(g.User), g.ID), out.Now)
+	in := checks.LiveInput(out.approved.Configuration, subject(g), out.liveOf(g.User), out.Now)
 	a := out.approved.Policies.Active(ctx, in)
 	for _, b := range a.Broken {
 		out.broken(b)
@@ -119,26 +120,16 @@ func subject(g ledger.Grant) checks.LiveSubject {
 	}
 }
 
-func others(live []checks.LiveGrant, id string) []checks.LiveGrant {
-	var out []checks.LiveGrant
-	for _, l := range live {
-		if l.ID != id {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
 // maxFindings is how many files that are no grants are named: whoever pushed more than that must not bury the rest of a report.
 const maxFindings = 20
 
 // leftovers finds the grant files on main that give nothing: those that ended are for the removal commit, those that were
 // never approved are findings for as long as they are there, and so are other versions of live ones, and what is no grant at all.
-func (r *Observer) leftovers(out *Outlook) error {
-	last := lastWord(out.Book.Receipts(), out.decided)
+func (o *Outlook) leftovers() {
+	last := lastWord(o.Book.Receipts(), o.decided)
 	judged := map[string]bool{}
 	unapproved := 0
-	err := fs.WalkDir(out.tip.Files, "grants", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(o.tip.Files, "grants", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -147,46 +138,44 @@ func (r *Observer) leftovers(out *Outlook) error {
 			return err
 		}
 		judged[path] = true
-		g, live := out.state.Grants[id]
+		g, live := o.state.Grants[id]
 		switch {
 		case live:
-			return out.compare(path, g)
+			o.compare(path, g)
 		case last[id] == ledger.Ended:
-			out.removable = append(out.removable, id)
+			o.removable = append(o.removable, id)
 		case unapproved >= maxFindings:
 			unapproved++
 		default:
 			unapproved++
-			out.Findings = append(out.Findings, path+" gives nothing: it was not approved; remove it, or ask for it by pull request")
+			o.Findings = append(o.Findings, path+" gives nothing: it was not approved; remove it, or ask for it by pull request")
 		}
 		return nil
 	})
 	if err != nil {
-		out.fail("read grants/ on main: %v", err)
+		o.fail("read grants/ on main: %v", err)
 	}
 	if more := unapproved - maxFindings; more > 0 {
-		out.Findings = append(out.Findings, fmt.Sprintf("%d more files under grants/ give nothing: they were not approved", more))
+		o.Findings = append(o.Findings, fmt.Sprintf("%d more files under grants/ give nothing: they were not approved", more))
 	}
-	_, problems := grants.LoadGrants(out.tip.Files)
+	_, problems := grants.LoadGrants(o.tip.Files)
 	problems = slices.DeleteFunc(problems, func(p grants.Problem) bool { return judged[p.File] })
 	for _, p := range problems[:min(len(problems), maxFindings)] {
-		out.Findings = append(out.Findings, p.Error())
+		o.Findings = append(o.Findings, p.Error())
 	}
 	if more := len(problems) - maxFindings; more > 0 {
-		out.Findings = append(out.Findings, fmt.Sprintf("grants/ on main holds %d more such files", more))
+		o.Findings = append(o.Findings, fmt.Sprintf("grants/ on main holds %d more such files", more))
 	}
-	return nil
 }
 
 // compare finds the file of a live grant that is not what was approved.
-func (o *Outlook) compare(path string, g ledger.Grant) error {
+func (o *Outlook) compare(path string, g ledger.Grant) {
 	b, err := fs.ReadFile(o.tip.Files, path)
 	if err == nil && grants.Digest(b) == g.Digest {
-		return nil
+		return
 	}
 	o.Findings = append(o.Findings, fmt.Sprintf("%s is not what was approved, which stands until %s; put that back, or ask for the change by pull request",
 		path, g.Interval.End.Format(time.RFC3339)))
-	return nil
 }
 
 // lastWord is the kind of the last receipt about each grant.
