@@ -42,7 +42,7 @@ func (c *Client) BaseMoves(ctx context.Context, r Repo, number int, base string,
 // rewinds are the pushes to a branch since a time that did not move it forward. Mostly the newest page of its record reaches back that
 // far; of a busier branch the two kinds are asked for.
 func (c *Client) rewinds(ctx context.Context, r Repo, branch string, since time.Time) ([]Push, error) {
-	newest, all, err := c.newestPushes(ctx, r, branch)
+	newest, all, err := c.NewestPushes(ctx, r, branch)
 	if err != nil {
 		return nil, err
 	}

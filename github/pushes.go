@@ -70,8 +70,8 @@ func (c *Client) pushes(ctx context.Context, r Repo, ref, kind string) ([]Push, 
 	return nil, c.explain(errCircle, "", "read the pushes to %s of %s", branch, r)
 }
 
-// newestPushes is the first page of a branch's record, oldest first; all: there is no other.
-func (c *Client) newestPushes(ctx context.Context, r Repo, ref string) (list []Push, all bool, err error) {
+// NewestPushes reads the newest part of what Pushes reads, oldest first; all: there is no more.
+func (c *Client) NewestPushes(ctx context.Context, r Repo, ref string) (list []Push, all bool, err error) {
 	branch, err := branchOf(r, ref)
 	if err != nil {
 		return nil, false, err

@@ -68,8 +68,15 @@ func judgedCommits(rs []ledger.Receipt) map[string]bool {
 	return done
 }
 
-// unjudged keeps main's last walked commit before the first arrival that could not be judged.
+// unjudged keeps main's last walked commit before the first arrival that could not be judged, and what came with it: a later run
+// judges the files, so this one neither removes them nor says that they are nothing.
 func (o *Outlook) unjudged(a requests.Arrival) {
+	for _, c := range a.Change {
+		if o.waiting == nil {
+			o.waiting = map[string]bool{}
+		}
+		o.waiting[c.Path] = true
+	}
 	if o.stuckAt == "" {
 		o.stuckAt = a.Base.String()
 	}

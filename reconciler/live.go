@@ -140,6 +140,7 @@ func (o *Outlook) leftovers() {
 		judged[path] = true
 		g, live := o.state.Grants[id]
 		switch {
+		case o.waiting[path]:
 		case live:
 			o.compare(path, g)
 		case last[id] == ledger.Ended:

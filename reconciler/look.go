@@ -41,6 +41,7 @@ type Outlook struct {
 	detached  string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
 	tip       *requests.Snapshot
 	stuckAt   string           // main commit before the first arrival that could not be judged
+	waiting   map[string]bool  // grant files of such arrivals: nobody can say yet what they are
 	decided   []ledger.Receipt // of this run's judgements, not yet written
 	state     ledger.State     // with decided folded in
 	unwritten []ledger.Receipt // handed to the ledger and not on it yet

@@ -80,7 +80,7 @@ func (g *Gatherer) swapped(seen, tip gitrepo.Hash) ([]Arrival, error) {
 
 // walk turns steps (newest first) into arrivals. A rebase merge is several steps, which are judged as the one change they are.
 func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.Hash) ([]Arrival, error) {
-	w := walker{Gatherer: g, seen: seen, steps: steps, at: map[gitrepo.Hash]int{}, pulls: map[int]github.Pull{}}
+	w := walker{Gatherer: g, seen: seen, steps: steps, at: map[gitrepo.Hash]int{}, pulls: map[int]github.Pull{}, merged: map[int]bool{}}
 	for i, h := range steps {
 		w.at[h] = i
 	}
@@ -102,10 +102,12 @@ func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.
 // walker is one walk over the first parents of main.
 type walker struct {
 	*Gatherer
-	seen  gitrepo.Hash
-	steps []gitrepo.Hash       // newest first, since seen
-	at    map[gitrepo.Hash]int // place in steps
-	pulls map[int]github.Pull  // asked for already
+	seen   gitrepo.Hash
+	steps  []gitrepo.Hash       // newest first, since seen
+	at     map[gitrepo.Hash]int // place in steps
+	pulls  map[int]github.Pull  // asked for already
+	merged map[int]bool         // steps for which the forge names a merged pull request, whether it fits or not
+	record []github.Push        // the forge's, of main, its newest part; nil: not asked for
 }
 
 // next is the arrival that begins with steps[i], and the place of its last step.
@@ -157,8 +159,11 @@ func (g *Gatherer) arrival(base, tip gitrepo.Hash) (Arrival, error) {
 // of its last one. None or several leave Pull nil, with the reason.
 func (w *walker) broughtBy(ctx context.Context, a Arrival, i int) (Arrival, int, error) {
 	found, err := w.behind(ctx, i)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return a, i, err
+	}
+	if len(found) == 0 {
+		return a, i, w.late(ctx, i)
 	}
 	if len(found) > 1 {
 		a.Reasons = append(a.Reasons, checks.Reason{
@@ -195,6 +200,7 @@ func (w *walker) behind(ctx context.Context, i int) ([]github.Pull, error) {
 			}
 			w.pulls[n] = p
 		}
+		w.merged[i] = w.merged[i] || p.Merged
 		j, onMain := w.at[gitrepo.NewHash(p.MergeCommit)]
 		// steps run newest first: the merge commit must be this step or a later one, at most as many as the pull request has.
 		if p.Merged && onMain && j <= i && i-j < max(1, p.Commits) {

@@ -25,6 +25,7 @@ type Forge interface {
 	Pull(ctx context.Context, repo github.Repo, number int) (github.Pull, error)
 	Reviews(ctx context.Context, repo github.Repo, number int) ([]github.Review, error)
 	Pushes(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
+	NewestPushes(ctx context.Context, repo github.Repo, ref string) (list []github.Push, all bool, err error)
 	Rewinds(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
 	BaseMoves(ctx context.Context, repo github.Repo, number int, base string, opened time.Time) ([]time.Time, error)
 	PullsOf(ctx context.Context, repo github.Repo, sha string) ([]int, error)
@@ -45,6 +46,7 @@ type Gatherer struct {
 	Pull    github.Pull
 	Reviews []github.Review
 
+	branch    string // that main is, as FetchMain was told
 	snapshots map[gitrepo.Hash]*Snapshot
 	teams     map[grants.Party]checks.Team
 	above     map[string][]string        // teams that a team lies in
@@ -60,6 +62,7 @@ const (
 
 // FetchMain brings the main branch up to date and returns its tip.
 func (g *Gatherer) FetchMain(ctx context.Context, branch string) (gitrepo.Hash, error) {
+	g.branch = branch
 	if err := g.Git.Fetch(ctx, "+refs/heads/"+branch+":"+refMain); err != nil {
 		return gitrepo.Hash{}, fmt.Errorf("fetch branch %s of %s: %w", branch, g.Repo, err)
 	}

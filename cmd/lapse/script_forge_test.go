@@ -25,12 +25,14 @@ import (
 //	answer METHOD PATH STATUS BODY    from now on the API answers this
 //	later METHOD PATH STATUS N        the first N answers are whole, the ones after them this error
 //	mend                              the API works again
+//	lag N                             from now on reads see a merge only after so many of them; 0: all catch up
+//	computing N                       from now on mergeable is null for so many reads
 //	crowd TEAM N                      so many members more, whom GitHub lists first
 func forgeCommands() map[string]command {
 	return map[string]command{
 		"retarget": cmdRetarget, "closepull": cmdClosePull, "reviews": cmdReviews, "draftreview": cmdDraftReview,
 		"submitreview": cmdSubmitReview, "drafts": cmdDrafts, "copies": cmdCopies, "mergecommit": cmdMergeCommit,
-		"protect": cmdProtect, "truncate": cmdTruncate, "answer": cmdAnswer, "mend": cmdMend, "later": cmdLater, "crowd": cmdCrowd,
+		"protect": cmdProtect, "truncate": cmdTruncate, "answer": cmdAnswer, "mend": cmdMend, "later": cmdLater, "lag": cmdLag, "computing": cmdComputing, "crowd": cmdCrowd,
 	}
 }
 
@@ -132,6 +134,16 @@ func cmdAnswer(ts *testscript.TestScript, _ bool, args []string) {
 func cmdLater(ts *testscript.TestScript, _ bool, args []string) {
 	need(ts, args, 4, "later METHOD PATH STATUS N")
 	playOf(ts).fault(githubtest.Failure{Method: args[0], Path: args[1], Status: num(ts, args[2]), Skip: num(ts, args[3]), Times: -1})
+}
+
+func cmdLag(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "lag N")
+	playOf(ts).SetReadLag(num(ts, args[0]))
+}
+
+func cmdComputing(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "computing N")
+	playOf(ts).SetMergeableAfter(num(ts, args[0]))
 }
 
 func cmdCrowd(ts *testscript.TestScript, _ bool, args []string) {

@@ -11,11 +11,19 @@ type lag struct {
 
 // SetReadLag makes each pull request that is merged from here on look unmerged to the next n requests about it: to those for
 // the pull request itself, for lists of pull requests, for those of a commit, and for the activity of its base branch. git,
-// and every request that changes something, are never behind.
+// and every request that changes something, are never behind. With 0 all reads catch up at once.
 func (s *Server) SetReadLag(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readLag = n
+	if n > 0 {
+		return
+	}
+	for _, r := range s.repos {
+		for _, p := range r.pulls {
+			p.lag = nil
+		}
+	}
 }
 
 // rememberUnmerged is called just before a pull request is marked as merged into base.
