@@ -27,7 +27,7 @@ func Path(r Receipt) string {
 	return fmt.Sprintf("receipts/%04d/%02d/%010d-%s.json", t.Year(), int(t.Month()), r.Sequence, kind)
 }
 
-// Append adds receipts to the ledger and returns the files to commit: one for each receipt, and state.json. It sets the
+// Append adds receipts to the ledger and returns the files to commit: one for each receipt, and the parts of the state that change, nil for one that goes. It sets the
 // Sequence, Previous, Time, Main and Overrun of each. Time is now, or that of the last receipt where that is later. On
 // an error the book is as it was; if the files then cannot be pushed, the book must be read again. No receipts give no
 // files: that main moved is no fact of its own, and walking its commits again finds the same.
@@ -48,13 +48,32 @@ func (b *Book) Append(k *Key, now time.Time, main string, rs ...Receipt) (map[st
 		}
 		files[path] = sealed
 	}
-	state, err := encodeState(next.state)
-	if err != nil {
+	if err := next.keep(files); err != nil {
 		return nil, fmt.Errorf("append to the ledger: %w", err)
 	}
-	files[StateFile] = state
 	*b = *next
 	return files, nil
+}
+
+// keep adds the parts of the state that are not on the branch as they must be now; nil for those that must go.
+func (b *Book) keep(files map[string][]byte) error {
+	state, err := encodeState(b.state)
+	if err != nil {
+		return err
+	}
+	kept := map[string]string{}
+	for path, data := range state {
+		if kept[path] = digest(data); kept[path] != b.kept[path] {
+			files[path] = data
+		}
+	}
+	for path := range b.kept {
+		if _, stays := state[path]; !stays {
+			files[path] = nil
+		}
+	}
+	b.kept = kept
+	return nil
 }
 
 // clone is a book that can be added to without changing b.

@@ -6,7 +6,7 @@ import "github.com/lapse-access/lapse/grants"
 const plainFile = 0o100644
 
 // CheckCommit says what is wrong with one commit of the ledger, given what it changes against its parent: a commit only
-// adds receipts and writes state.json. What the receipts say is checked by [Read].
+// adds receipts and writes the parts of the state. What the receipts say is checked by [Read].
 func CheckCommit(changes []grants.FileChange) []Finding {
 	var findings []Finding
 	for _, c := range changes {
@@ -20,11 +20,11 @@ func CheckCommit(changes []grants.FileChange) []Finding {
 func badChange(c grants.FileChange) string {
 	_, receipt := receiptNumber(c.Path)
 	switch {
-	case !receipt && c.Path != StateFile:
+	case !receipt && !isStateFile(c.Path):
 		return "does not belong in a ledger"
-	case c.After == nil:
+	case c.After == nil && (receipt || c.Path == StateFile):
 		return "was removed; a ledger only grows"
-	case c.After.Mode != plainFile:
+	case c.After != nil && c.After.Mode != plainFile:
 		return "is not a plain file"
 	case receipt && c.Before != nil:
 		return "was changed; a ledger only grows"

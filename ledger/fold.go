@@ -1,22 +1,11 @@
 package ledger
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 )
 
-// StateFile is where the folded state is kept on the branch.
-const StateFile = "state.json"
-
 const (
-	stateVersion = 1
-	maxState     = 64 << 20
-
 	actionGive = "give"
 	actionTake = "take"
 )
@@ -47,7 +36,9 @@ func Fold(s State, r Receipt) (State, error) {
 	return s, err
 }
 
-// apply is Fold in place.
+// Add is [Fold] in place, for who folds many. On an error the state is as it was.
+func (s *State) Add(r Receipt) error { return s.apply(r) }
+
 func (s *State) apply(r Receipt) error {
 	if err := checkFact(r); err != nil {
 		return err
@@ -118,34 +109,4 @@ func idSet(ids []string) []string {
 	set := append([]string{}, ids...)
 	slices.Sort(set)
 	return slices.Compact(set)
-}
-
-// encodeState is the one stored form of a state.
-func encodeState(s State) ([]byte, error) {
-	data, err := json.MarshalIndent(s, "", "  ")
-	return append(data, '\n'), err
-}
-
-// ReadState reads the state that was kept on the branch, without a look at the receipts; [Read] checks that it is what
-// they add up to. An error for which errors.Is(err, fs.ErrNotExist) holds means that none was kept.
-func ReadState(fsys fs.FS) (State, error) {
-	data, err := readSmall(fsys, StateFile, maxState)
-	if err != nil {
-		return State{}, fmt.Errorf("read %s: %w", StateFile, err)
-	}
-	var s State
-	if err := decodeStrict(data, &s); err != nil {
-		return State{}, fmt.Errorf("read %s: %w", StateFile, err)
-	}
-	if s.Version != stateVersion {
-		return State{}, fmt.Errorf("read %s: version %d, want %d", StateFile, s.Version, stateVersion)
-	}
-	again, err := encodeState(s)
-	if err != nil {
-		return State{}, fmt.Errorf("read %s: %w", StateFile, err)
-	}
-	if s.Grants == nil || s.Holdings == nil || !bytes.Equal(again, data) {
-		return State{}, errors.New("read " + StateFile + ": not in the form in which Lapse writes it")
-	}
-	return s, nil
 }

@@ -68,12 +68,14 @@ func mustAppend(t testing.TB, tr tree, b *Book, k *Key, now time.Time, rs ...Rec
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path := range files {
-		if _, exists := tr[path]; exists && path != StateFile {
+	for path, data := range files {
+		if _, exists := tr[path]; exists && !isStateFile(path) {
 			t.Fatalf("Append writes over %s", path)
 		}
+		if tr[path] = data; data == nil {
+			delete(tr, path)
+		}
 	}
-	maps.Copy(tr, files)
 }
 
 func wantSound(t testing.TB, b *Book) {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -34,8 +33,9 @@ type Book struct {
 	anyKey  bool // made by NewBook without roots
 	roots   Verifiers
 	trust   func(commit string) (Verifiers, error)
-	trusted Verifiers      // for the next receipt, roots included
-	digests map[int]string // of the stored file with that number, verified or not
+	trusted Verifiers         // for the next receipt, roots included
+	digests map[int]string    // of the stored file with that number, verified or not
+	kept    map[string]string // digests of the state's parts, by path, as they are on the branch
 }
 
 // item is one stored file that verified.
@@ -138,7 +138,7 @@ func (b *Book) files(fsys fs.FS) ([]file, error) {
 			b.find(path, "not a plain file")
 		case ok:
 			files = append(files, file{path, number})
-		case path != StateFile:
+		case !isStateFile(path):
 			b.find(path, "does not belong in a ledger")
 		}
 		return nil
@@ -251,18 +251,33 @@ func (b *Book) link(it item) {
 
 // checkState compares the state that was kept with what the receipts add up to. None need be kept.
 func (b *Book) checkState(fsys fs.FS) {
-	data, err := readSmall(fsys, StateFile, maxState)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return
-	case err != nil:
+	found, err := stateFiles(fsys)
+	if err != nil {
 		b.find(StateFile, "cannot be read: %v", err)
+		return
+	}
+	b.kept = map[string]string{}
+	for path, data := range found {
+		b.kept[path] = digest(data)
+	}
+	if len(found) == 0 {
 		return
 	}
 	want, err := encodeState(b.state)
 	if err != nil {
 		b.find(StateFile, "cannot be compared: %v", err)
-	} else if !bytes.Equal(data, want) {
-		b.find(StateFile, "is not what the receipts add up to")
+		return
+	}
+	paths := slices.Collect(maps.Keys(found))
+	for path := range want {
+		if _, there := found[path]; !there {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		if !bytes.Equal(found[path], want[path]) {
+			b.find(path, "is not what the receipts add up to")
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -20,7 +21,7 @@ import (
 func receiptPaths(tr tree) []string {
 	var paths []string
 	for path := range tr {
-		if path != StateFile {
+		if !isStateFile(path) {
 			paths = append(paths, path)
 		}
 	}
@@ -92,7 +93,7 @@ func TestA60EveryChangedByteIsFound(t *testing.T) {
 			forged[path] = changed
 			// The whole ledger is read for a part, for speed; for the rest, what it asks of the one file.
 			if i%97 != 0 {
-				if path == StateFile {
+				if isStateFile(path) {
 					b := *sound
 					if b.checkState(forged.fs()); len(b.Findings) == 0 {
 						t.Fatalf("%s: byte %d from %q to %q: not found", path, i, data[i], changed[i])
@@ -237,18 +238,62 @@ func TestStateIsRebuiltWhereItWasThrownAwayAndFoundWhereItWasForged(t *testing.T
 	tr, k := smallLedger(t)
 	want := mustRead(t, tr, verifiers(t, k), nil).State()
 	without := tr.clone()
-	delete(without, StateFile)
+	maps.DeleteFunc(without, func(path string, _ []byte) bool { return isStateFile(path) })
 	b := mustRead(t, without, verifiers(t, k), nil)
 	wantSound(t, b)
 	if diff := cmp.Diff(want, b.State()); diff != "" {
 		t.Error(diff)
 	}
-	forged := tr.clone()
-	forged[StateFile] = bytes.ReplaceAll(tr[StateFile], []byte("bob"), []byte("eve"))
-	b = mustRead(t, forged, verifiers(t, k), nil)
-	wantFinding(t, b, StateFile, "is not what the receipts add up to")
-	if diff := cmp.Diff(want, b.State()); diff != "" {
-		t.Error(diff)
+	parts := 0
+	for path, data := range tr {
+		if !isStateFile(path) {
+			continue
+		}
+		parts++
+		changed, gone := tr.clone(), tr.clone()
+		changed[path] = append(bytes.Clone(data), ' ')
+		delete(gone, path)
+		for _, forged := range []tree{changed, gone} {
+			b = mustRead(t, forged, verifiers(t, k), nil)
+			wantFinding(t, b, path, "is not what the receipts add up to")
+			if diff := cmp.Diff(want, b.State()); diff != "" {
+				t.Error(diff)
+			}
+		}
+	}
+	if parts < 2 {
+		t.Errorf("the state is kept in %d parts", parts)
+	}
+	more := tr.clone()
+	more[grantPart("mallory")] = []byte("{}\n")
+	wantFinding(t, mustRead(t, more, verifiers(t, k), nil), grantPart("mallory"), "is not what the receipts add up to")
+}
+
+// What is read of one person is what the whole state says of them.
+func TestTheGrantsOfOneUserAreThoseOfTheState(t *testing.T) {
+	k, rng := newTestKey(t), rand.New(rand.NewPCG(5, 6))
+	tr := tree{}
+	b := mustRead(t, tr, verifiers(t, k), nil)
+	users := []string{"alice", "Alice", "bob", "carol", "dan", "mallory"}
+	for i := range 60 {
+		r := approvedGrant(fmt.Sprint("g", rng.IntN(30)), "")
+		r.Grant.User = users[rng.IntN(len(users))]
+		mustAppend(t, tr, b, k, monday.Add(time.Duration(i)*time.Hour), r)
+	}
+	s, err := ReadState(tr.fs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.State(), s); diff != "" {
+		t.Fatalf("what was kept (-state +kept):\n%s", diff)
+	}
+	for _, u := range append(users, "nobody") {
+		want := b.State().Grants
+		maps.DeleteFunc(want, func(_ string, g Grant) bool { return g.User != u })
+		got, err := ReadGrants(tr.fs(), u)
+		if err != nil || len(got) != len(want) || len(want) > 0 && cmp.Diff(want, got) != "" {
+			t.Errorf("%s: %v, %v; want %v", u, got, err, want)
+		}
 	}
 }
 
@@ -256,7 +301,7 @@ func TestReadStateIsStrict(t *testing.T) {
 	tr, _ := smallLedger(t)
 	for name, data := range map[string]string{
 		"empty": "", "null": "null", "list": "[]", "object": "{}", "two documents": string(tr[StateFile]) + "{}",
-		"spaces": string(tr[StateFile]) + " ", "unknown field": `{"version":1,"more":2}`, "other version": `{"version":2}`,
+		"spaces": string(tr[StateFile]) + " ", "unknown field": `{"version":2,"more":2}`, "other version": `{"version":1}`,
 	} {
 		if s, err := ReadState(tree{StateFile: []byte(data)}.fs()); err == nil {
 			t.Errorf("%s: %+v", name, s)
@@ -384,6 +429,8 @@ func TestCheckCommitAcceptsOnlyGrowth(t *testing.T) {
 		"a receipt changed":       {grants.FileChange{Path: path, Before: plain, After: plain}, false},
 		"a receipt removed":       {grants.FileChange{Path: path, Before: plain}, false},
 		"state removed":           {grants.FileChange{Path: StateFile, Before: plain}, false},
+		"a part of it removed":    {grants.FileChange{Path: grantPart("alice"), Before: plain}, true},
+		"what is named as a part": {grants.FileChange{Path: "state/grants/x.json", After: plain}, false},
 		"an executable receipt":   {grants.FileChange{Path: path, After: &grants.File{Mode: 0o100755}}, false},
 		"a link for a receipt":    {grants.FileChange{Path: path, After: &grants.File{Mode: 0o120000}}, false},
 		"something else":          {grants.FileChange{Path: "README.md", After: plain}, false},

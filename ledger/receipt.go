@@ -2,8 +2,8 @@
 //
 // A receipt is stored as a DSSE envelope around an in-toto statement whose subject is the digest of the grant file and
 // whose predicate is a [Receipt]. Receipts form one chain: each carries its sequence number and the digest of the stored
-// envelope before it. [Fold] turns the chain into a [State]; state.json on the branch is that state, kept for speed, and
-// can be thrown away.
+// envelope before it. [Fold] turns the chain into a [State]; state.json and the folder state on the branch are that state, kept for
+// speed, and can be thrown away.
 package ledger
 
 import (
