@@ -44,12 +44,16 @@ type Facts struct {
 	// more than one pull request for a commit, a foreign merge in the branch). Each becomes a denial.
 	Unjudgeable []Reason
 	Reviews     []Review
-	Pushes      []Push                        // of the head branch, by the forge's own record
-	Teams       map[grants.Party]Team         // every "@org/team" that the configuration's lines for this request name
-	Accounts    map[string]Account            // the forge's answer for each user named in the request, by login; absent: no such account
-	Live        map[string][]LiveGrant        // the live grants of each user named in the request, by login
-	Repository  string                        // owner/name of the access repository itself
-	Guards      func(grants.Entitlement) bool `json:"-"` // may the entitlement give a hold on Lapse itself? (owning repository, approving teams); nil: any may
+	Pushes      []Push                // of the head branch, by the forge's own record
+	Teams       map[grants.Party]Team // every "@org/team" that the configuration's lines for this request name
+	Accounts    map[string]Account    // the forge's answer for each user named in the request, by login; absent: no such account
+	// Moved are the targets that the request would make lead to another system; Held those at which Lapse has given what it has
+	// not proven taken. Both sorted by name.
+	Moved      []Moved
+	Held       []string
+	Live       map[string][]LiveGrant        // the live grants of each user named in the request, by login
+	Repository string                        // owner/name of the access repository itself
+	Guards     func(grants.Entitlement) bool `json:"-"` // may the entitlement give a hold on Lapse itself? (owning repository, approving teams); nil: any may
 }
 
 // Account is who the forge says somebody is. The id is what lasts; the login may be renamed and taken by another.
@@ -123,6 +127,12 @@ type Push struct {
 // an error of the gatherer, never an empty team.
 type Team struct {
 	Members []Account `json:"members"`
+}
+
+// Moved is a target whose type or settings a request changes, or which it takes away, and the place that says so.
+type Moved struct {
+	Target string     `json:"target"`
+	At     grants.Pos `json:"at"`
 }
 
 // LiveGrant is another grant that its person holds, or will hold, at Now.

@@ -3,6 +3,7 @@ package checks
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +97,19 @@ func (j *judgement) judgeConfiguration() {
 	for _, l := range lines {
 		j.lines = append(j.lines, line{from: l.From, count: l.Count, why: l.At})
 	}
+	j.checkMoved()
 	j.weighApprovals()
+}
+
+// checkMoved denies leading a target elsewhere while something is held there: Lapse would look for it in another place, not find
+// it, and take that for proof that it is gone.
+func (j *judgement) checkMoved() {
+	for _, m := range j.Moved {
+		if slices.Contains(j.Held, m.Target) {
+			j.deny(Reason{Pos: m.At, Text: fmt.Sprintf("target %s changes while Lapse holds access there", m.Target),
+				Hint: "wait until the last grant that gives it has ended and was taken, or end it; or add a target with another name"})
+		}
+	}
 }
 
 func (j *judgement) judgeGrants(ctx context.Context) {

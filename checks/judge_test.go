@@ -328,3 +328,19 @@ func TestFactsThatWereStoredGiveTheSameVerdict(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestTargetThatMovesWhileAccessIsHeldThereIsDenied(t *testing.T) {
+	moving := func(held ...string) func(*situation) {
+		return func(s *situation) {
+			s.Request = grants.Request{Configuration: []string{"lapse.yaml"}}
+			s.Moved = []Moved{{Target: "prod-db", At: grants.Pos{File: "lapse.yaml", Line: 4, Column: 3}}}
+			s.Held = held
+			s.review(dan, Approved, 12)
+		}
+	}
+	check(t, []expectation{
+		{"held there", moving("github", "prod-db"), OutcomeDenied, "lapse.yaml:4:3: target prod-db changes while Lapse holds access there"},
+		{"held elsewhere", moving("github"), OutcomeApproved, ""},
+		{"nothing held", moving(), OutcomeApproved, ""},
+	})
+}

@@ -17,6 +17,7 @@ import (
 type Standing struct {
 	Main  gitrepo.Hash
 	Live  requests.LiveOf
+	Held  []string // targets at which Lapse has given what it has not proven taken, sorted
 	Unfit []checks.Reason
 	Book  *ledger.Book // as it was read; nil where there is no ledger yet
 }
@@ -33,7 +34,7 @@ func (r *Observer) Standing(ctx context.Context, now time.Time) (Standing, error
 	if err != nil {
 		return Standing{}, err
 	}
-	s := Standing{Main: out.Main, Live: out.liveOf, Book: out.Book}
+	s := Standing{Main: out.Main, Live: out.liveOf, Held: out.heldTargets(), Book: out.Book}
 	for _, f := range out.Frozen {
 		s.Unfit = append(s.Unfit, checks.Reason{Text: f, Hint: "whoever runs Lapse must look at this first"})
 	}

@@ -11,15 +11,15 @@ import (
 )
 
 // Merged gathers the facts of an arrival: as for an open pull request, but against main as it was just before, at the
-// time of the merge, and with the proof that what was merged is what the branch held.
-func (g *Gatherer) Merged(ctx context.Context, a Arrival, live LiveOf, unfit []checks.Reason) (checks.Facts, *Snapshot, error) {
+// time of the merge whatever at says, and with the proof that what was merged is what the branch held.
+func (g *Gatherer) Merged(ctx context.Context, a Arrival, at Instant, unfit []checks.Reason) (checks.Facts, *Snapshot, error) {
 	snap, err := g.Snapshot(a.Base)
 	if err != nil {
 		return checks.Facts{}, nil, err
 	}
 	f := checks.Facts{
 		Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: snap.guards(g.Repo.String(), nil),
-		Unjudgeable: append(append([]checks.Reason{}, unfit...), a.Reasons...),
+		Unjudgeable: append(append([]checks.Reason{}, unfit...), a.Reasons...), Held: at.Held,
 	}
 	if a.Pull == nil {
 		return f, snap, g.request(&f, snap, a.Change)
@@ -39,7 +39,7 @@ func (g *Gatherer) Merged(ctx context.Context, a Arrival, live LiveOf, unfit []c
 	if err := g.proposedConfiguration(&f, snap, a.Tip, a.Change); err != nil {
 		return f, snap, err
 	}
-	return f, snap, g.complete(ctx, &f, snap, *a.Pull, head, a.Change, live)
+	return f, snap, g.complete(ctx, &f, snap, *a.Pull, head, a.Change, at.Live)
 }
 
 // evil finds what makes the merge another than the one that was reviewed: what check would say of the branch on this base, every

@@ -100,7 +100,7 @@ func (g *Gatherer) Open(ctx context.Context, number int, main gitrepo.Hash, at I
 	}
 	facts := checks.Facts{
 		Now: at.Now, Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: snap.guards(g.Repo.String(), nil),
-		Pull: pullFacts(pull), Unjudgeable: unfit,
+		Pull: pullFacts(pull), Unjudgeable: unfit, Held: at.Held,
 	}
 	change, reasons, err := g.proposed(main, head)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/gitrepo"
@@ -102,7 +104,8 @@ func (s *Snapshot) Problems() []grants.Problem {
 }
 
 // proposedConfiguration reads the configuration that a request would bring, as data. What would be wrong with it, and is not wrong
-// already, is a reason against approval: the next request would be judged by it.
+// already, is a reason against approval: the next request would be judged by it. So is a target that would be another, which the
+// facts name.
 func (g *Gatherer) proposedConfiguration(f *checks.Facts, base *Snapshot, proposed gitrepo.Hash, change []gitrepo.Change) error {
 	if !changesConfiguration(change) {
 		return nil
@@ -121,7 +124,25 @@ func (g *Gatherer) proposedConfiguration(f *checks.Facts, base *Snapshot, propos
 		}
 		f.Unjudgeable = append(f.Unjudgeable, checks.Reason{Pos: p.Pos, Text: p.Text, Hint: p.Hint})
 	}
+	f.Moved = moved(base.Configuration.Config.Targets, snap.Configuration.Config.Targets)
 	return nil
+}
+
+// moved lists the targets that would lead to another system, or nowhere, sorted by name.
+func moved(before, after map[string]grants.TargetConfig) []checks.Moved {
+	var out []checks.Moved
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		old, t := before[name], after[name]
+		if t.Type == old.Type && maps.Equal(t.Settings, old.Settings) {
+			continue
+		}
+		at := t.At
+		if at == (grants.Pos{}) {
+			at = old.At
+		}
+		out = append(out, checks.Moved{Target: name, At: at})
+	}
+	return out
 }
 
 func changesConfiguration(change []gitrepo.Change) bool {

@@ -134,7 +134,7 @@ func judgePull(ctx context.Context, env *environment, conn *connected, n int) (c
 	if err != nil {
 		return checks.Verdict{}, nil, err
 	}
-	facts, snap, err := conn.gatherer.Open(ctx, n, standing.Main, requests.Instant{Now: now, Live: standing.Live}, standing.Unfit)
+	facts, snap, err := conn.gatherer.Open(ctx, n, standing.Main, requests.Instant{Now: now, Live: standing.Live, Held: standing.Held}, standing.Unfit)
 	if err != nil {
 		return checks.Verdict{}, nil, err
 	}

@@ -95,7 +95,7 @@ func (s *sender) look(ctx context.Context, out sent) (standingOf, error) {
 		s.env.complain(fmt.Errorf("pull request #%d was closed without being merged", out.Pull))
 		return standingOf{line: "closed", done: true, err: errRefused}, nil
 	}
-	facts, snap, err := s.gatherer.Open(ctx, out.Pull, standing.Main, requests.Instant{Now: now, Live: standing.Live}, standing.Unfit)
+	facts, snap, err := s.gatherer.Open(ctx, out.Pull, standing.Main, requests.Instant{Now: now, Live: standing.Live, Held: standing.Held}, standing.Unfit)
 	if err != nil {
 		return standingOf{}, err
 	}

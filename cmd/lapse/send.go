@@ -102,7 +102,7 @@ func (s *sender) judge(ctx context.Context, p proposal) (checks.Verdict, error) 
 		change.After = &grants.File{Mode: gitrepo.ModeFile, Bytes: []byte(p.text)}
 	}
 	f, snap, err := s.gatherer.Unsent(ctx, s.standing.Main, s.self, []grants.FileChange{change},
-		requests.Instant{Now: s.now, Live: s.standing.Live}, s.standing.Unfit)
+		requests.Instant{Now: s.now, Live: s.standing.Live, Held: s.standing.Held}, s.standing.Unfit)
 	if err != nil {
 		return checks.Verdict{}, err
 	}
