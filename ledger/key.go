@@ -51,6 +51,37 @@ func LoadKey(text []byte, password func() ([]byte, error)) (*Key, error) {
 	return newKey(private)
 }
 
+// LoadSecret reads what a reconciler signs with: the private key, as [LoadKey] does, and beneath it, where a key was replaced, the
+// public halves of those that signed before, for whose receipts whoever set the secret vouches.
+func LoadSecret(text []byte, password func() ([]byte, error)) (*Key, Verifiers, error) {
+	_, rest := pem.Decode(text)
+	if len(bytes.TrimSpace(rest)) == 0 || len(text) > maxKey {
+		key, err := LoadKey(text, password)
+		return key, nil, err
+	}
+	key, err := LoadKey(text[:len(text)-len(rest)], password)
+	if err != nil {
+		return nil, nil, err
+	}
+	var earlier Verifiers
+	for rest = bytes.TrimSpace(rest); len(rest) > 0; {
+		block, more := pem.Decode(rest)
+		if block == nil || block.Type != "PUBLIC KEY" || !bytes.HasPrefix(rest, []byte("-----BEGIN ")) {
+			return nil, nil, errors.New("signing key: beneath the private key may stand only the public halves of earlier keys, in PEM")
+		}
+		public, err := cryptoutils.UnmarshalPEMToPublicKey(rest[:len(rest)-len(more)])
+		if err != nil {
+			return nil, nil, fmt.Errorf("signing key: public key %d beneath it: %w", len(earlier)+1, err)
+		}
+		v, err := VerifierOf(public)
+		if err != nil {
+			return nil, nil, fmt.Errorf("signing key: %d beneath it: %w", len(earlier)+1, err)
+		}
+		earlier, rest = append(earlier, v), bytes.TrimSpace(more)
+	}
+	return key, earlier, nil
+}
+
 // GenerateKey makes a new Ed25519 key and returns it with its private half as PKCS#8 PEM. Ed25519 signatures are
 // deterministic and have one form only, in DSSE as in SSHSIG.
 func GenerateKey() (*Key, []byte, error) {

@@ -224,3 +224,40 @@ func TestTheTrustFolderHoldsPublicKeysOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestSecretHoldsOnePrivateKeyAndThePublicHalvesOfEarlierOnes(t *testing.T) {
+	now, pem, err := GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, beforePEM, err := GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text string
+		earlier    int
+		wrong      string
+	}{
+		{"alone", string(pem), 0, ""},
+		{"with one", string(pem) + string(before.PublicPEM()), 1, ""},
+		{"with two and blank lines", string(pem) + "\n" + string(before.PublicPEM()) + "\n\n" + string(now.PublicPEM()) + "\n", 2, ""},
+		{"two private keys", string(pem) + string(beforePEM), 0, "public halves"},
+		{"text beneath", string(pem) + "old key", 0, "public halves"},
+		{"text between", string(pem) + "old key\n" + string(before.PublicPEM()), 0, "public halves"},
+		{"public first", string(before.PublicPEM()) + string(pem), 0, "signing key"},
+		{"no key beneath", string(pem) + "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", 0, "public key 1 beneath it"},
+	} {
+		key, earlier, err := LoadSecret([]byte(c.text), nil)
+		switch {
+		case c.wrong != "":
+			if err == nil || !strings.Contains(err.Error(), c.wrong) {
+				t.Errorf("%s: %v, want %q", c.name, err, c.wrong)
+			}
+		case err != nil || key.ID() != now.ID() || len(earlier) != c.earlier:
+			t.Errorf("%s: %v, %d earlier: %v", c.name, key, len(earlier), err)
+		case c.earlier > 0 && earlier[0].ID != before.ID():
+			t.Errorf("%s: earlier is %s", c.name, earlier[0].ID)
+		}
+	}
+}

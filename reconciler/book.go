@@ -30,6 +30,9 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 	if err := r.openBook(ctx, tip, lost, out); err != nil {
 		return err
 	}
+	if out.Book.State().Configuration == nil && len(r.Trust) > 0 {
+		r.readByMainsWord(ctx, tip, out)
+	}
 	out.state = out.Book.State()
 	if out.state.Configuration == nil && len(r.Trust) == 0 {
 		return fmt.Errorf("there is no key to verify the ledger at %s with: %s on main holds none", tip, ledger.TrustDir)
@@ -157,7 +160,7 @@ func (r *Observer) lastOwn(h gitrepo.Hash) (gitrepo.Hash, error) {
 func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrepo.Hash, out *Outlook) error {
 	at, sound := tip, len(lost) == 0
 	if !tip.IsZero() {
-		book, err := r.readBook(ctx, tip)
+		book, err := r.readBook(ctx, tip, r.Trust)
 		if err != nil {
 			out.freeze("%v", err)
 			book = ledger.NewBook(r.Trust...)
@@ -171,7 +174,7 @@ func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrep
 		}
 	}
 	for _, h := range lost {
-		book, err := r.readBook(ctx, h)
+		book, err := r.readBook(ctx, h, r.Trust)
 		if err != nil {
 			out.fail("%v", err)
 			continue
@@ -193,13 +196,32 @@ func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrep
 	return nil
 }
 
+// readByMainsWord reads a ledger of which no trusted key signed anything, as after a key was replaced, with the keys that main names.
+// Anyone who may push to main could name one, so that this says what is to be taken and nothing else.
+func (r *Observer) readByMainsWord(ctx context.Context, tip gitrepo.Hash, out *Outlook) {
+	if own, err := r.lastOwn(tip); err != nil || !own.IsZero() || tip.IsZero() || out.Main.IsZero() {
+		return
+	}
+	named, err := r.Requests.TrustAt(out.Main.String())
+	if err != nil || len(named) == 0 {
+		return
+	}
+	book, err := r.readBook(ctx, tip, named)
+	if err != nil || len(book.Findings) > 0 || book.State().Configuration == nil {
+		return
+	}
+	out.Book = book
+	out.detached = fmt.Sprintf("the ledger was begun with another key: put its public half, from %s on main, beneath the private key in the secret", ledger.TrustDir)
+	out.freeze("%s", out.detached)
+}
+
 // readBook verifies with the keys trusted from the first, and those of each approved configuration.
-func (r *Observer) readBook(ctx context.Context, at gitrepo.Hash) (*ledger.Book, error) {
+func (r *Observer) readBook(ctx context.Context, at gitrepo.Hash, trust ledger.Verifiers) (*ledger.Book, error) {
 	files, err := r.Git.FS(at)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger at %.12s: %w", at, err)
 	}
-	book, err := ledger.Read(files, r.Trust, func(commit string) (ledger.Verifiers, error) {
+	book, err := ledger.Read(files, trust, func(commit string) (ledger.Verifiers, error) {
 		if err := r.Requests.Bring(ctx, commit); err != nil {
 			return nil, err
 		}

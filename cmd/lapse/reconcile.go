@@ -107,7 +107,7 @@ func reportError(rep *reconciler.Report) error {
 
 // newReconciler wires everything that can write.
 func newReconciler(ctx context.Context, env *environment, conn *connected) (*reconciler.Reconciler, error) {
-	key, err := signingKey(ctx, env, conn)
+	key, earlier, err := signingKey(ctx, env, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 		return nil, err
 	}
 	open := opener(env, conn.forge)
-	observer := conn.observer(ledger.Verifiers{own}, func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
+	observer := conn.observer(append(ledger.Verifiers{own}, earlier...), func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
 		return open(ctx, c)
 	})
 	return &reconciler.Reconciler{
@@ -131,8 +131,8 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 }
 
 // signingKey loads the key from the first variable that holds one, of those that the approved configuration names, that main names,
-// and the usual one: what somebody pushed to main must not keep a run from taking back what is due.
-func signingKey(ctx context.Context, env *environment, conn *connected) (*ledger.Key, error) {
+// and the usual one: what somebody pushed to main must not keep a run from taking back what is due. With it come the keys before it.
+func signingKey(ctx context.Context, env *environment, conn *connected) (*ledger.Key, ledger.Verifiers, error) {
 	var errs []error
 	for _, name := range append(conn.observer(nil, nil).KeyNames(ctx), "${LAPSE_SIGNING_KEY}") {
 		text, err := env.expand(name)
@@ -140,13 +140,13 @@ func signingKey(ctx context.Context, env *environment, conn *connected) (*ledger
 			errs = append(errs, err)
 			continue
 		}
-		key, err := ledger.LoadKey([]byte(text), nil)
+		key, earlier, err := ledger.LoadSecret([]byte(text), nil)
 		if err == nil {
-			return key, nil
+			return key, earlier, nil
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", name, err))
 	}
-	return nil, fmt.Errorf("the key that signs receipts: %w", errs[0])
+	return nil, nil, fmt.Errorf("the key that signs receipts: %w", errs[0])
 }
 
 // dryRun looks with what cannot write: no key, listers instead of targets, and an observer that has no way to push.
