@@ -156,3 +156,16 @@ func TestStockGHWorksOnPullRequests(t *testing.T) {
 		t.Errorf("alice approves her own: %v", err)
 	}
 }
+
+func TestStockGitClonesOverTLS(t *testing.T) {
+	s := acme(t, githubtest.Options{})
+	gh := ghFor(t, s, "bob")
+	url := "https://x-access-token:" + s.Token("bob") + "@" + gh.host + "/" + access + ".git"
+	mustGit(t, gh.dir, "-c", "http.sslCAInfo="+filepath.Join(gh.dir, "ca.pem"), "clone", "-q", url, "work")
+	if got := mustGit(t, filepath.Join(gh.dir, "work"), "rev-parse", "HEAD"); got != s.Branch(access, "main") {
+		t.Errorf("cloned %s, want %s", got, s.Branch(access, "main"))
+	}
+	if out, ok := git(t, gh.dir, "clone", "-q", url, "again"); ok {
+		t.Errorf("an authority that nobody trusts was trusted: %s", out)
+	}
+}

@@ -59,6 +59,7 @@ func requestOfAlice(t *testing.T, dir string) []githubtest.Exchange {
 // A judge that lets anything pass would be worse than none: each kind of deviation is caught, and told.
 func TestADeviationIsCaught(t *testing.T) {
 	exchanges := requestOfAlice(t, t.TempDir())
+	fresh := newJudge(t)
 	for name, c := range map[string]struct {
 		method, path string
 		status       int
@@ -114,7 +115,7 @@ func TestADeviationIsCaught(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := find(t, exchanges, c.method, c.path, c.status)
-			j := newJudge(t)
+			j := fresh.again()
 			if j.check(e); len(j.lines()) > 0 {
 				t.Fatalf("before the change: %v", j.lines())
 			}
