@@ -161,11 +161,19 @@ func TestStockGitClonesOverTLS(t *testing.T) {
 	s := acme(t, githubtest.Options{})
 	gh := ghFor(t, s, "bob")
 	url := "https://x-access-token:" + s.Token("bob") + "@" + gh.host + "/" + access + ".git"
-	mustGit(t, gh.dir, "-c", "http.sslCAInfo="+filepath.Join(gh.dir, "ca.pem"), "clone", "-q", url, "work")
+	clone := func(authority, into string) error {
+		cmd := exec.Command("git", "clone", "-q", url, into)
+		cmd.Dir, cmd.Env = gh.dir, append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_SSL_CAINFO="+authority)
+		return cmd.Run()
+	}
+	must(t, clone(filepath.Join(gh.dir, "ca.pem"), "work"))
 	if got := mustGit(t, filepath.Join(gh.dir, "work"), "rev-parse", "HEAD"); got != s.Branch(access, "main") {
 		t.Errorf("cloned %s, want %s", got, s.Branch(access, "main"))
 	}
-	if out, ok := git(t, gh.dir, "clone", "-q", url, "again"); ok {
-		t.Errorf("an authority that nobody trusts was trusted: %s", out)
+	_, other, err := s.StartTLS()
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(gh.dir, "other.pem"), other, 0o600))
+	if err := clone(filepath.Join(gh.dir, "other.pem"), "again"); err == nil {
+		t.Error("the certificate of one authority passed for another's")
 	}
 }
