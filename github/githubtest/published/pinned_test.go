@@ -5,8 +5,9 @@
 //	make test     runs all suites with githubtest.RecordVariable set, then this one over what they recorded
 //	go test .     records a life of a request by itself, and judges that
 //
-// Two things are outside both descriptions, and are held by a client that is not ours: git's own protocol (stock git, in
-// package githubtest), and what the two do together (stock gh).
+// Outside both descriptions are git's own protocol, which stock git holds (in package githubtest), and the answers that a
+// scripted Failure or a test's own transport makes up: they are faults. What was asked then is judged all the same, where the
+// server was asked.
 package published
 
 import (
