@@ -144,7 +144,11 @@ func prepare(engine *policy.Engine, dir string) (map[string][]rule, error) {
 		}
 		for _, r := range m.Rules {
 			name := string(r.Head.Name)
-			if !asked.MatchString(name) || len(r.Head.Args) > 0 || slices.ContainsFunc(rules[pkg], func(r rule) bool { return r.name == name }) {
+			if !asked.MatchString(name) || len(r.Head.Args) > 0 {
+				continue
+			}
+			if i := slices.IndexFunc(rules[pkg], func(r rule) bool { return r.name == name }); i >= 0 {
+				rules[pkg][i].definitions++
 				continue
 			}
 			q, err := rego.New(
@@ -158,7 +162,7 @@ func prepare(engine *policy.Engine, dir string) (map[string][]rule, error) {
 			}
 			at := place(r.Loc())
 			at.File = rename(dir, at.File)
-			rules[pkg] = append(rules[pkg], rule{pkg: pkg, name: name, at: at, query: q, dir: dir})
+			rules[pkg] = append(rules[pkg], rule{pkg: pkg, name: name, at: at, definitions: 1, query: q, dir: dir})
 		}
 	}
 	return rules, nil

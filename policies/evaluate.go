@@ -20,8 +20,10 @@ const maxMessages = 100
 type rule struct {
 	pkg, name string
 	at        grants.Pos // its first definition
-	query     rego.PreparedEvalQuery
-	dir       string // the private folder that evaluation errors name
+
+	definitions int
+	query       rego.PreparedEvalQuery
+	dir         string // the private folder that evaluation errors name
 }
 
 // String is the rule as messages name it.
@@ -90,7 +92,12 @@ func (r rule) ask(ctx context.Context, input ast.Value, a *Answer) {
 		r.broken(a, fmt.Sprintf("gave %d messages; at most %d are read", len(values), maxMessages))
 		values = values[:maxMessages]
 	}
+	if len(values) == 0 {
+		return
+	}
+	from := r.originsOf(ctx, input)
 	for _, v := range values {
+		r.at = from.of(v) // of this value's definition
 		m, wrong := r.message(v)
 		if wrong != "" {
 			r.broken(a, wrong)

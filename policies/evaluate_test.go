@@ -39,7 +39,7 @@ deny contains "never" if input.grant.user == "bob"
 	at := func(line int) grants.Pos { return grants.Pos{File: "policies/p.rego", Line: line, Column: 1} }
 	want := Answer{
 		Denials: []Message{
-			{Text: "a", Rule: "request.deny", At: at(5), Lift: &Lift{From: []grants.Party{"@acme/security", "group:security"}, Count: 2}},
+			{Text: "a", Rule: "request.deny", At: at(7), Lift: &Lift{From: []grants.Party{"@acme/security", "group:security"}, Count: 2}},
 			{Text: "b", Rule: "request.deny", At: at(5)},
 			{Text: "c", Rule: "request.violation", At: at(3)},
 		},
