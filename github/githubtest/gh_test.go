@@ -70,6 +70,9 @@ func TestStockGHAsksTheRESTAPI(t *testing.T) {
 	s := acme(t, githubtest.Options{})
 	severalPulls(t, s, 5)
 	gh := ghFor(t, s, "bob")
+	if _, err := gh.try("auth", "status", "--hostname", gh.host); err != nil {
+		t.Errorf("gh auth status: %v", err)
+	}
 	if got := gh.run(t, "api", "user", "--jq", ".login"); got != "bob" {
 		t.Errorf("gh api user: %q, want bob", got)
 	}

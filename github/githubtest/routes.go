@@ -5,6 +5,7 @@ import "maps"
 // routeTable maps the patterns of net/http's ServeMux to what answers them. What is not here is GitHub's 404.
 func routeTable() map[string]handler {
 	table := map[string]handler{
+		"GET /{$}":        (*exchange).getRoot,
 		"GET /rate_limit": (*exchange).getRateLimit,
 		"POST /graphql":   (*exchange).graphQL,
 		"GET /meta":       (*exchange).getMeta,
