@@ -61,7 +61,7 @@ func Known(receipts []ledger.Receipt, id string) bool {
 
 // FreeID is an id for a new grant: the wanted one, or with the least number behind it that neither the ledger nor the tree knows, in
 // any case of letters, so that each id tells of one grant. taken says what the tree has.
-func FreeID(want string, receipts []ledger.Receipt, taken func(id string) bool) string {
+func FreeID(want string, receipts []ledger.Receipt, taken func(id string) (bool, error)) (string, error) {
 	used := map[string]bool{}
 	for _, r := range receipts {
 		if r.Grant != nil {
@@ -69,14 +69,18 @@ func FreeID(want string, receipts []ledger.Receipt, taken func(id string) bool) 
 		}
 	}
 	for n, id := 2, want; ; n++ {
-		if !used[strings.ToLower(id)] && !taken(id) {
-			return id
+		there, err := taken(id)
+		if err != nil {
+			return "", err
+		}
+		if !there && !used[strings.ToLower(id)] {
+			return id, nil
 		}
 		id = fmt.Sprintf("%s-%d", want, n)
 	}
 }
 
-// entitlements are sorted by their key, so that two tellings are equal.
+// sorted is entitlements by their key, so that two tellings are equal.
 func sorted(list []grants.Entitlement) []grants.Entitlement {
 	out := slices.Clone(list)
 	slices.SortFunc(out, func(a, b grants.Entitlement) int { return strings.Compare(a.Key(), b.Key()) })

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"testing"
 	"time"
 
@@ -147,11 +149,15 @@ func TestEvidenceThatCannotBeReadIsAnError(t *testing.T) {
 
 func TestAnIDWithAHistoryIsNotTakenAgain(t *testing.T) {
 	rs := append(life(t, "alice-read"), life(t, "alice-read-2")...)
-	onMain := func(id string) bool { return id == "alice-read-3" }
-	if got := FreeID("alice-read", rs, onMain); got != "alice-read-4" {
-		t.Errorf("FreeID = %s", got)
+	onMain := func(id string) (bool, error) { return id == "alice-read-3", nil }
+	if got, err := FreeID("alice-read", rs, onMain); got != "alice-read-4" || err != nil {
+		t.Errorf("FreeID = %s, %v", got, err)
 	}
-	if got := FreeID("bob-read", rs, onMain); got != "bob-read" {
-		t.Errorf("FreeID = %s", got)
+	if got, err := FreeID("bob-read", rs, onMain); got != "bob-read" || err != nil {
+		t.Errorf("FreeID = %s, %v", got, err)
+	}
+	broken := func(string) (bool, error) { return true, fs.ErrPermission }
+	if _, err := FreeID("bob-read", rs, broken); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a tree that cannot be read: %v", err)
 	}
 }

@@ -28,7 +28,8 @@ type environment struct {
 	now      func() time.Time
 	http     http.RoundTripper
 	terminal bool     // a person reads out
-	asks     bool     // a person can be asked: in is a terminal, and err is seen
+	asks     bool     // a person can be asked: in is a terminal
+	redraws  bool     // err is a terminal, on which a line can be drawn again
 	used     []string // secrets that were read, to be kept out of every text
 }
 

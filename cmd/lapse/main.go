@@ -16,7 +16,7 @@ func main() {
 	env := &environment{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		getenv: os.Getenv, now: time.Now, http: http.DefaultTransport, terminal: isTerminal(os.Stdout),
-		asks: isTerminal(os.Stdin) && isTerminal(os.Stderr),
+		asks: isTerminal(os.Stdin), redraws: isTerminal(os.Stderr),
 	}
 	os.Exit(run(ctx, env))
 }
@@ -24,5 +24,9 @@ func main() {
 // isTerminal says whether a person is likely to be reading: colour and progress are for them alone.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	nobody, err := os.Stat(os.DevNull) // a device, too
+	return err != nil || !os.SameFile(info, nobody)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lapse-access/lapse/audit"
 	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/names"
 )
 
@@ -208,11 +209,7 @@ func timeFlag(name, value string) (time.Time, error) {
 
 // proposal chooses the id and writes the file.
 func (s *sender) proposal(o requestOptions) (proposal, error) {
-	onMain := func(id string) bool {
-		clash, err := s.gatherer.TakenID(s.snap, id)
-		return err != nil || clash
-	}
-	id, err := s.idFor(o, onMain)
+	id, err := s.idFor(o)
 	if err != nil {
 		return proposal{}, err
 	}
@@ -222,14 +219,19 @@ func (s *sender) proposal(o requestOptions) (proposal, error) {
 
 // idFor is the id that was asked for, if it is free, or one that tells who has what. An id that was used before is left to its
 // history unless it was asked for, and then its last life must be over.
-func (s *sender) idFor(o requestOptions, onMain func(string) bool) (string, error) {
+func (s *sender) idFor(o requestOptions) (string, error) {
+	onMain := func(id string) (bool, error) { return s.gatherer.TakenID(s.snap, id) }
 	if o.id == "" {
-		return defaultID(o, s, onMain)
+		return o.freeID(s.receipts(), onMain)
 	}
 	if err := names.GrantID(o.id); err != nil {
 		return "", usagef("--id: %w", err)
 	}
-	if onMain(o.id) {
+	there, err := onMain(o.id)
+	if err != nil {
+		return "", err
+	}
+	if there {
 		return "", usagef("--id %s: %s is there already; choose another, or `lapse extend %s`", o.id, grants.PathOf(o.id), o.id)
 	}
 	if s.standing.Book != nil {
@@ -240,11 +242,12 @@ func (s *sender) idFor(o requestOptions, onMain func(string) bool) (string, erro
 	return o.id, nil
 }
 
-func defaultID(o requestOptions, s *sender, onMain func(string) bool) (string, error) {
+// freeID is who and what, and a number where that is taken.
+func (o requestOptions) freeID(receipts []ledger.Receipt, taken func(string) (bool, error)) (string, error) {
 	if err := errors.Join(names.Login(o.user), names.RoleName(o.role)); err != nil {
 		return "", usage{err}
 	}
-	return audit.FreeID(strings.ToLower(o.user)+"-"+o.role, s.receipts(), onMain), nil
+	return audit.FreeID(strings.ToLower(o.user)+"-"+o.role, receipts, taken)
 }
 
 // fill asks for what is missing.

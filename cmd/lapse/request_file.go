@@ -8,9 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 
-	"github.com/lapse-access/lapse/audit"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
 	"github.com/lapse-access/lapse/grants"
 )
@@ -78,14 +76,16 @@ func workingCopy() (*os.Root, error) {
 
 // freeHere is the id that was asked for, or the first that no file here has.
 func freeHere(root *os.Root, o requestOptions) (string, error) {
-	taken := func(id string) bool {
-		_, err := root.Lstat(filepath.FromSlash(grants.PathOf(id)))
-		return !errors.Is(err, fs.ErrNotExist)
-	}
 	if o.id != "" {
 		return o.id, nil
 	}
-	return audit.FreeID(strings.ToLower(o.user)+"-"+o.role, nil, taken), nil
+	return o.freeID(nil, func(id string) (bool, error) {
+		_, err := root.Lstat(filepath.FromSlash(grants.PathOf(id)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	})
 }
 
 // writeNew writes a file that must not be there yet.

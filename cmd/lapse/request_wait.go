@@ -9,6 +9,7 @@ import (
 	"github.com/lapse-access/lapse/audit"
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
+	"github.com/lapse-access/lapse/github"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/requests"
 )
@@ -90,24 +91,24 @@ func (s *sender) look(ctx context.Context, out sent) (standingOf, error) {
 	}
 	switch {
 	case pull.Merged:
-		return merged(standing.Book, out.Grant, pull.MergeCommit, now), nil
+		return merged(standing.Book, out.Grant, pull, now), nil
 	case pull.State == "closed":
 		s.env.complain(fmt.Errorf("pull request #%d was closed without being merged", out.Pull))
 		return standingOf{line: "closed", done: true, err: errRefused}, nil
 	}
-	facts, snap, err := s.gatherer.Open(ctx, out.Pull, standing.Main, requests.Instant{Now: now, Live: standing.Live, Held: standing.Held}, standing.Unfit)
+	facts, snap, err := s.gatherer.Open(ctx, out.Pull, standing.Main, requests.Instant{Now: now, Live: standing.Live}, standing.Unfit)
 	if err != nil {
 		return standingOf{}, err
 	}
 	return standingOf{line: render.StatusLine(checks.Judge(ctx, facts, snap.Policies))}, nil
 }
 
-// merged is what the ledger says of the version that the merge brought.
-func merged(b *ledger.Book, id, commit string, now time.Time) standingOf {
+// merged is what the ledger says of the version that the merge brought. By which clock it has begun is for the forge to say, not for ours.
+func merged(b *ledger.Book, id string, pull github.Pull, now time.Time) standingOf {
 	if b == nil {
 		return standingOf{line: "merged; there is no ledger yet"}
 	}
-	rec, judged := judgedAs(b, id, commit)
+	rec, judged := judgedAs(b, id, pull.MergeCommit)
 	g, live := b.State().Grants[id]
 	switch {
 	case !judged:
@@ -117,11 +118,12 @@ func merged(b *ledger.Book, id, commit string, now time.Time) standingOf {
 	case !live:
 		return standingOf{line: "it is over already", done: true}
 	}
-	if now.Before(g.Interval.Start) {
-		return standingOf{line: "approved; access begins at " + g.Interval.Start.Format(time.RFC3339), done: true}
-	}
 	for _, h := range audit.Who(b, "", now) {
-		if h.Grant == id && !h.Complete() {
+		switch {
+		case h.Grant != id || h.Complete():
+		case g.Interval.Start.After(pull.MergedAt):
+			return standingOf{line: "approved; access begins at " + g.Interval.Start.Format(time.RFC3339), done: true}
+		default:
 			return standingOf{line: "approved; not everything is given yet"}
 		}
 	}
@@ -151,7 +153,7 @@ func (p *progress) tell(line string) (news bool) {
 	p.last = line
 	line = render.Text(line)
 	switch {
-	case p.env.asks:
+	case p.env.redraws:
 		fmt.Fprintf(p.env.err, "\r\x1b[K%s (%s)", line, p.env.now().Sub(p.since).Round(time.Second))
 	case news:
 		fmt.Fprintf(p.env.err, "lapse: %s\n", line)
@@ -161,7 +163,7 @@ func (p *progress) tell(line string) (news bool) {
 
 // end leaves the line as it is.
 func (p *progress) end() {
-	if p.env.asks && p.last != "" {
+	if p.env.redraws && p.last != "" {
 		fmt.Fprintln(p.env.err)
 	}
 	p.last = ""

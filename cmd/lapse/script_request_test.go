@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -14,17 +16,18 @@ import (
 
 // requestCommands are what people who ask do, and what they look at.
 //
-//	become WHO                        the command acts with WHO's token from here on; nobody: with none
+//	become WHO                        the command acts with WHO's token and cache from here on; nobody: with no token
 //	issue WHO FILE                    open an issue with the file's text
 //	editissue WHO NUMBER FILE         change its text
 //	issuecomment NUMBER REGEXP        the one comment of Lapse on an issue matches
 //	pullcount N                       there are so many pull requests
+//	awaitpull N                       wait until pull request N was opened by a command in the background
 //	branches REGEXP                   a branch has a name that matches
 //	workingcopy FOLDER REMOTE         a folder with git's remote origin
 func requestCommands() map[string]command {
 	return map[string]command{
 		"become": cmdBecome, "issue": cmdIssue, "editissue": cmdEditIssue, "issuecomment": cmdIssueComment,
-		"pullcount": cmdPullCount, "branches": cmdBranches, "workingcopy": cmdWorkingCopy,
+		"pullcount": cmdPullCount, "branches": cmdBranches, "workingcopy": cmdWorkingCopy, "awaitpull": cmdAwaitPull,
 	}
 }
 
@@ -35,6 +38,7 @@ func cmdBecome(ts *testscript.TestScript, _ bool, args []string) {
 		token = playOf(ts).Token(args[0])
 	}
 	ts.Setenv("LAPSE_TOKEN", token)
+	ts.Setenv("XDG_CACHE_HOME", ts.MkAbs(".cache-"+args[0])) // everybody sits at a machine of their own
 }
 
 func cmdIssue(ts *testscript.TestScript, neg bool, args []string) {
@@ -88,6 +92,15 @@ func cmdWorkingCopy(ts *testscript.TestScript, _ bool, args []string) {
 	for _, a := range [][]string{{"init", "-q", dir}, {"-C", dir, "remote", "add", "origin", args[1]}} {
 		if err := ts.Exec("git", a...); err != nil {
 			ts.Fatalf("%v", fmt.Errorf("git %v: %w", a, err))
+		}
+	}
+}
+
+func cmdAwaitPull(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "awaitpull N")
+	for end := time.Now().Add(time.Minute); !slices.Contains(playOf(ts).Pulls(stage.Repo), num(ts, args[0])); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("pull request %s was never opened", args[0])
 		}
 	}
 }

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 		env := &environment{
 			args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr,
 			getenv: os.Getenv, now: forgeClock(os.Getenv("GITHUB_SERVER_URL")), http: http.DefaultTransport,
+			asks: isTerminal(os.Stdin),
 		}
 		os.Exit(run(context.Background(), env))
 	}})
