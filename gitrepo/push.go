@@ -29,6 +29,23 @@ func (r *Repo) Push(ctx context.Context, ref string, old, new Hash) error {
 	return r.remote.scrub("push "+ref+" to", r.push(ctx, ref, old, new))
 }
 
+// Replace moves a ref of the remote from old to new as Push does, but to a commit that need not descend from it. It is for notes that
+// have no history, outside of branches and tags.
+func (r *Repo) Replace(ctx context.Context, ref string, old, new Hash) error {
+	if err := checkRefName(ref); err != nil {
+		return err
+	}
+	for _, kept := range []string{"refs/heads/", "refs/tags/"} {
+		if strings.HasPrefix(ref, kept) {
+			return fmt.Errorf("replace %s: what is under %s only moves forward", ref, kept)
+		}
+	}
+	if err := r.checkForward(Hash{}, new); err != nil {
+		return fmt.Errorf("replace %s: %w", ref, err)
+	}
+	return r.remote.scrub("push "+ref+" to", r.push(ctx, ref, old, new))
+}
+
 func (r *Repo) checkForward(old, new Hash) error {
 	if new.IsZero() {
 		return errors.New("there is nothing to push; a ref is never deleted")

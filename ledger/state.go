@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,10 +53,24 @@ type Head struct {
 	Main          string         `json:"main"`
 	Time          time.Time      `json:"time"`
 	Configuration *Configuration `json:"configuration,omitempty"`
+	Targets       []string       `json:"targets,omitempty"` // as [State.HeldTargets]
 }
 
 func (s State) head() Head {
-	return Head{Version: stateVersion, Sequence: s.Sequence, Last: s.Last, Main: s.Main, Time: s.Time, Configuration: s.Configuration}
+	return Head{
+		Version: stateVersion, Sequence: s.Sequence, Last: s.Last, Main: s.Main, Time: s.Time, Configuration: s.Configuration, Targets: s.HeldTargets(),
+	}
+}
+
+// HeldTargets are the targets at which Lapse has given what it has not proven taken, sorted.
+func (s State) HeldTargets() []string {
+	held := map[string]bool{}
+	for _, h := range s.Holdings {
+		if h.Kind != Kept {
+			held[h.Entitlement.Target] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(held))
 }
 
 // encodeState is the one stored form of a state, by path.

@@ -93,7 +93,7 @@ func (r *Observer) judge(ctx context.Context, out *Outlook, a requests.Arrival, 
 	if err != nil {
 		return err
 	}
-	facts, _, err := r.Requests.Merged(ctx, a, requests.Instant{Now: out.Now, Live: out.liveOf, Held: out.heldTargets()}, out.unfit(snap))
+	facts, _, err := r.Requests.Merged(ctx, a, requests.Instant{Now: out.Now, Live: out.liveOf, Held: out.state.HeldTargets()}, out.unfit(snap))
 	if err != nil {
 		return err
 	}
@@ -121,17 +121,6 @@ func (o *Outlook) unfit(base *requests.Snapshot) []checks.Reason {
 		Text: fmt.Sprintf("the configuration on main before this (%.12s) is not the one that was approved (%.12s)", base.Commit, o.state.Configuration.Commit),
 		Hint: "revert it to the approved configuration, then ask for the change by pull request",
 	}}
-}
-
-// heldTargets are the targets at which Lapse has given what it has not proven taken.
-func (o *Outlook) heldTargets() []string {
-	held := map[string]bool{}
-	for _, h := range o.state.Holdings {
-		if h.Kind != ledger.Kept {
-			held[h.Entitlement.Target] = true
-		}
-	}
-	return sortedKeys(held)
 }
 
 // endGone ends the live grants whose files the arrival removed, or gave to another person or role: that is the end of one grant,

@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -135,10 +134,7 @@ func (r *Observer) lostAt(ctx context.Context, h, tip gitrepo.Hash) (gitrepo.Has
 
 // lastOwn is the newest commit, back from h by first parents, that one of the trusted keys signed; zero: none.
 func (r *Observer) lastOwn(h gitrepo.Hash) (gitrepo.Hash, error) {
-	var keys []crypto.PublicKey
-	for _, v := range r.Trust {
-		keys = append(keys, v.Public)
-	}
+	keys := r.keys()
 	chain, err := r.Git.FirstParents(h, gitrepo.Hash{}, 0)
 	if err != nil {
 		return gitrepo.Hash{}, err

@@ -87,7 +87,7 @@ func (r *Observer) over(ctx context.Context, out *Outlook, tip *requests.Snapsho
 
 // deniedWhileLive asks package active, by the approved policies. One that cannot be evaluated ends nobody: it stops what is new.
 func (r *Observer) deniedWhileLive(ctx context.Context, out *Outlook, g ledger.Grant) string {
-	in := checks.LiveInput(out.approved.Configuration, subject(g), out.liveOf(g.User), out.Now)
+	in := checks.LiveInput(out.approved.Configuration, subject(g), out.held(g.User), out.Now)
 	a := out.approved.Policies.Active(ctx, in)
 	for _, b := range a.Broken {
 		out.broken(b)

@@ -40,12 +40,13 @@ type Outlook struct {
 	unproven  bool   // approved is not what was approved
 	detached  string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
 	tip       *requests.Snapshot
-	stuckAt   string           // main commit before the first arrival that could not be judged
-	waiting   map[string]bool  // grant files of such arrivals: nobody can say yet what they are
-	decided   []ledger.Receipt // of this run's judgements, not yet written
-	state     ledger.State     // with decided folded in
-	unwritten []ledger.Receipt // handed to the ledger and not on it yet
-	last      bool             // the last attempt of a run
+	stuckAt   string                     // main commit before the first arrival that could not be judged
+	waiting   map[string]bool            // grant files of such arrivals: nobody can say yet what they are
+	decided   []ledger.Receipt           // of this run's judgements, not yet written
+	state     ledger.State               // with decided folded in
+	byUser    map[string]map[string]bool // ids that are or were in state's grants, by user; nil until somebody asks
+	unwritten []ledger.Receipt           // handed to the ledger and not on it yet
+	last      bool                       // the last attempt of a run
 	results   []Result
 	removable []string // ids of ended grants whose files are still on main
 
@@ -162,21 +163,48 @@ func (r *Observer) readApproved(ctx context.Context, out *Outlook) error {
 // decide adds a receipt of this run and folds it into the working state, so that the next judgement sees it.
 func (o *Outlook) decide(rec ledger.Receipt) error {
 	rec.Time, rec.Main = o.Now, o.Main.String()
-	s, err := ledger.Fold(o.state, rec)
-	if err != nil {
+	if err := o.state.Add(rec); err != nil {
 		return err
 	}
-	o.state = s
+	if rec.Kind == ledger.Approved && rec.Grant != nil && o.byUser != nil {
+		o.index(*rec.Grant)
+	}
 	o.decided = append(o.decided, rec)
 	return nil
 }
 
-// liveOf tells a user's live and coming grants by the working state.
-func (o *Outlook) liveOf(user string) []checks.LiveGrant {
+// liveOf is [Outlook.held] for who gathers.
+func (o *Outlook) liveOf(user string) ([]checks.LiveGrant, error) { return o.held(user), nil }
+
+// held are a user's live and coming grants by the working state.
+func (o *Outlook) held(user string) []checks.LiveGrant {
+	if o.byUser == nil {
+		o.byUser = map[string]map[string]bool{}
+		for _, g := range o.state.Grants {
+			o.index(g)
+		}
+	}
+	mine := map[string]ledger.Grant{}
+	for id := range o.byUser[user] {
+		if g, live := o.state.Grants[id]; live && g.User == user {
+			mine[id] = g
+		}
+	}
+	return liveAt(o.Now, mine)
+}
+
+func (o *Outlook) index(g ledger.Grant) {
+	if o.byUser[g.User] == nil {
+		o.byUser[g.User] = map[string]bool{}
+	}
+	o.byUser[g.User][g.ID] = true
+}
+
+// liveAt are those of the grants that are not over, in the order of ids.
+func liveAt(now time.Time, from map[string]ledger.Grant) []checks.LiveGrant {
 	var out []checks.LiveGrant
-	for _, id := range sortedKeys(o.state.Grants) {
-		g := o.state.Grants[id]
-		if g.User == user && o.Now.Before(g.Interval.End) {
+	for _, id := range sortedKeys(from) {
+		if g := from[id]; now.Before(g.Interval.End) {
 			out = append(out, checks.LiveGrant{ID: id, Role: g.Role, Interval: g.Interval})
 		}
 	}

@@ -39,6 +39,7 @@ type GitReader interface {
 	FetchHash(ctx context.Context, h gitrepo.Hash) error
 	IsAncestor(a, b gitrepo.Hash) (bool, error)
 	FirstParents(tip, stop gitrepo.Hash, limit int) ([]gitrepo.Hash, error)
+	Commit(h gitrepo.Hash) (gitrepo.Commit, error)
 	VerifyCommit(h gitrepo.Hash, keys []crypto.PublicKey) error
 }
 
@@ -46,6 +47,7 @@ type GitReader interface {
 type GitWriter interface {
 	Write(ctx context.Context, c gitrepo.NewCommit) (gitrepo.Hash, error)
 	Push(ctx context.Context, ref string, old, new gitrepo.Hash) error
+	Replace(ctx context.Context, ref string, old, new gitrepo.Hash) error
 	RemoteRef(ctx context.Context, ref string) (gitrepo.Hash, bool, error)
 	FetchHash(ctx context.Context, h gitrepo.Hash) error
 	Diff(a, b gitrepo.Hash) ([]gitrepo.Change, error)
@@ -99,6 +101,9 @@ func (r *Reconciler) Run(ctx context.Context, o Options) (*Report, error) {
 		}
 		out.last = i == attempts
 		err = r.execute(ctx, o, out)
+		if err == nil {
+			r.beat(ctx, out)
+		}
 		if err == nil || !errors.Is(err, errMoved) || i == attempts {
 			return out.Report(), err
 		}

@@ -19,7 +19,9 @@ type Standing struct {
 	Live  requests.LiveOf
 	Held  []string // targets at which Lapse has given what it has not proven taken, sorted
 	Unfit []checks.Reason
-	Book  *ledger.Book // as it was read; nil where there is no ledger yet
+	Book  *ledger.Book // as it was read; nil where there is no ledger yet, or it was not read
+	// Heartbeat is when a reconcile last came to its end, as [Observer.Glance] found it; zero: never.
+	Heartbeat time.Time
 }
 
 // Standing reads main and the ledger. Unlike a run it does not go on without the forge: an answer on old facts is no answer.
@@ -34,7 +36,7 @@ func (r *Observer) Standing(ctx context.Context, now time.Time) (Standing, error
 	if err != nil {
 		return Standing{}, err
 	}
-	s := Standing{Main: out.Main, Live: out.liveOf, Held: out.heldTargets(), Book: out.Book}
+	s := Standing{Main: out.Main, Live: out.liveOf, Held: out.state.HeldTargets(), Book: out.Book}
 	for _, f := range out.Frozen {
 		s.Unfit = append(s.Unfit, checks.Reason{Text: f, Hint: "whoever runs Lapse must look at this first"})
 	}

@@ -22,7 +22,10 @@ func (g *Gatherer) people(ctx context.Context, f *checks.Facts, snap *Snapshot, 
 		if err := g.addAccount(ctx, f, user); err != nil {
 			return err
 		}
-		f.Live[user] = live(user)
+		var err error
+		if f.Live[user], err = live(user); err != nil {
+			return err
+		}
 	}
 	return g.addTeams(ctx, f, checks.Teams(ctx, *f, snap.Policies))
 }

@@ -77,7 +77,7 @@ func (g *Gatherer) FetchMain(ctx context.Context, branch string) (gitrepo.Hash, 
 }
 
 // LiveOf tells the live and coming grants of a user, by login.
-type LiveOf func(user string) []checks.LiveGrant
+type LiveOf func(user string) ([]checks.LiveGrant, error)
 
 // errNotFetched says that the forge's answer and its git disagree, as they do for a moment after a push.
 var errNotFetched = errors.New("the forge's git does not hold yet what its API tells of")

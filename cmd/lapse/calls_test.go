@@ -48,6 +48,7 @@ func TestACheckAsksTheForgeLittle(t *testing.T) {
 		calls, mostCounting int
 	}{
 		{"cold", []string{"check", "--pull", pull}, 12, 12},
+		{"when GitHub has computed whether it can be merged", []string{"check", "--pull", pull}, 8, 1},
 		{"warm", []string{"check", "--pull", pull}, 8, 0},
 		{"published for the first time", []string{"check", "--publish", "--pull", pull}, 30, 30},
 	} {

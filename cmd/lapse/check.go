@@ -18,6 +18,7 @@ import (
 	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/policies"
+	"github.com/lapse-access/lapse/reconciler"
 	"github.com/lapse-access/lapse/requests"
 )
 
@@ -97,11 +98,15 @@ func runCheck(ctx context.Context, env *environment, o checkOptions) error {
 
 // checkPull judges one pull request and says the verdict. It is errRefused unless that is approved.
 func checkPull(ctx context.Context, env *environment, conn *connected, o checkOptions, n int) error {
-	verdict, snap, err := judgePull(ctx, env, conn, n)
+	verdict, snap, standing, err := judgePull(ctx, env, conn, n)
 	if err != nil {
 		return err
 	}
-	opts := render.Options{Now: env.now().UTC(), Ends: ends(snap.Configuration), RunURL: runURL(env)}
+	now := env.now().UTC()
+	opts := render.Options{
+		Now: now, Ends: ends(snap.Configuration), RunURL: runURL(env),
+		Heartbeat: &render.Heartbeat{Last: standing.Heartbeat, Stale: now.Sub(standing.Heartbeat) > reconciler.StaleAfter},
+	}
 	if err := showVerdict(env, o, verdict, opts); err != nil {
 		return err
 	}
@@ -120,25 +125,26 @@ func checkPull(ctx context.Context, env *environment, conn *connected, o checkOp
 }
 
 // judgePull is check itself: look, gather, judge.
-func judgePull(ctx context.Context, env *environment, conn *connected, n int) (checks.Verdict, *requests.Snapshot, error) {
+func judgePull(ctx context.Context, env *environment, conn *connected, n int) (v checks.Verdict, snap *requests.Snapshot, standing reconciler.Standing, err error) {
 	now := env.now().UTC()
 	main, err := conn.gatherer.FetchMain(ctx, conn.branch)
 	if err != nil {
-		return checks.Verdict{}, nil, err
+		return v, nil, standing, err
 	}
 	trust, err := conn.gatherer.TrustAt(main.String())
 	if err != nil {
-		return checks.Verdict{}, nil, err
+		return v, nil, standing, err
 	}
-	standing, err := conn.observer(trust, nil).Standing(ctx, now)
+	standing, err = conn.observer(trust, nil).Glance(ctx, now, main)
 	if err != nil {
-		return checks.Verdict{}, nil, err
+		return v, nil, standing, err
 	}
-	facts, snap, err := conn.gatherer.Open(ctx, n, standing.Main, requests.Instant{Now: now, Live: standing.Live, Held: standing.Held}, standing.Unfit)
+	at := requests.Instant{Now: now, Live: standing.Live, Held: standing.Held}
+	facts, snap, err := conn.gatherer.Open(ctx, n, standing.Main, at, standing.Unfit)
 	if err != nil {
-		return checks.Verdict{}, nil, err
+		return v, nil, standing, err
 	}
-	return checks.Judge(ctx, facts, snap.Policies), snap, nil
+	return checks.Judge(ctx, facts, snap.Policies), snap, standing, nil
 }
 
 // ends says for each target who guarantees an end there.

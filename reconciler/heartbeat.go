@@ -1,0 +1,63 @@
+package reconciler
+
+import (
+	"context"
+	"crypto"
+	"time"
+
+	"github.com/lapse-access/lapse/gitrepo"
+)
+
+const (
+	// heartbeatRef is a commit that says by its time, over Lapse's signature, when a reconcile last came to its end. It has no history:
+	// each takes the place of the one before.
+	heartbeatRef  = "refs/lapse/heartbeat"
+	heartbeatSpec = "+" + heartbeatRef + "*:" + heartbeatRef + "*" // with a star it is no error that there is none
+
+	// StaleAfter is how long a reconcile may be past before approvers are warned: schedules of minutes are an hour late at times.
+	StaleAfter = time.Hour
+)
+
+// Heartbeat is when a reconcile last came to its end, by Lapse's own word; the zero time if it never said so.
+func (r *Observer) heartbeat() (time.Time, error) {
+	at, ok, err := r.Git.Ref(heartbeatRef)
+	if err != nil || !ok {
+		return time.Time{}, err
+	}
+	if err := r.Git.VerifyCommit(at, r.keys()); err != nil {
+		return time.Time{}, nil // somebody else's word
+	}
+	c, err := r.Git.Commit(at)
+	return c.Committer.When.UTC(), err
+}
+
+// beat says that a run came to its end. Two runs at once may both say it; the one that comes second need not.
+func (r *Reconciler) beat(ctx context.Context, out *Outlook) {
+	if err := r.sayAlive(ctx, r.Clock().UTC()); err != nil {
+		out.fail("say that this run came to its end: %v; until one does, approvers are warned that Lapse does not run", err)
+	}
+}
+
+func (r *Reconciler) sayAlive(ctx context.Context, now time.Time) error {
+	old, _, err := r.Write.RemoteRef(ctx, heartbeatRef)
+	if err != nil {
+		return err
+	}
+	who := r.Author
+	who.When = now
+	none := gitrepo.Hash{}
+	next, err := r.Write.Write(ctx, gitrepo.NewCommit{BaseTree: &none, Message: "Lapse ran\n", Author: who, Committer: who, Signer: r.Signer})
+	if err != nil {
+		return err
+	}
+	return r.Write.Replace(ctx, heartbeatRef, old, next)
+}
+
+// keys are those that Lapse signs with.
+func (r *Observer) keys() []crypto.PublicKey {
+	var keys []crypto.PublicKey
+	for _, v := range r.Trust {
+		keys = append(keys, v.Public)
+	}
+	return keys
+}
