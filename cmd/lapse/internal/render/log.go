@@ -87,11 +87,11 @@ func (w wording) happened(e audit.Event) string {
 	case audit.Judged:
 		return "judged: approved, until " + instant(e.Until)
 	case audit.Refused:
-		return "refused" + commit
+		return "refused" + strings.Replace(commit, " as ", " at commit ", 1)
 	case audit.Given:
 		return "given" + holding
 	case audit.Kept:
-		return "left as it was before Lapse" + holding
+		return "found, held before Lapse:" + holding
 	case audit.Taken:
 		if e.Overrun > 0 {
 			holding += ", " + span(e.Overrun) + " late"
