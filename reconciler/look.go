@@ -37,6 +37,7 @@ type Outlook struct {
 	Plan      Plan
 
 	approved  *requests.Snapshot
+	began     bool   // the ledger begins with this run
 	unproven  bool   // approved is not what was approved
 	detached  string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
 	tip       *requests.Snapshot
@@ -128,7 +129,7 @@ func (r *Observer) begin(o Options, out *Outlook) error {
 	if ps := snap.Problems(); len(ps) > 0 {
 		return fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, errors.Join(problemErrors(ps)...))
 	}
-	out.Book = ledger.NewBook(r.Trust...)
+	out.Book, out.began = ledger.NewBook(r.Trust...), true
 	out.approved = snap
 	rec := ledger.Receipt{Kind: ledger.Approved, Commit: out.Main.String(), Configuration: &ledger.Configuration{
 		Commit: out.Main.String(), Digest: snap.Digest, First: true,

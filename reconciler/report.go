@@ -11,6 +11,7 @@ type Report struct {
 	Now           time.Time `json:"now"`
 	Main          string    `json:"main,omitempty"`
 	Ledger        string    `json:"ledger,omitempty"`
+	Began         bool      `json:"began,omitempty"` // the ledger begins with this run
 	Judged        []Judged  `json:"judged,omitempty"`
 	Ended         []Ending  `json:"ended,omitempty"`
 	Plan          Plan      `json:"plan"`
@@ -47,7 +48,7 @@ type Undone struct {
 // Report sums up an outlook, executed or not.
 func (o *Outlook) Report() *Report {
 	rep := &Report{
-		Now: o.Now, Main: o.Main.String(), Ledger: o.LedgerTip.String(), Judged: o.Arrivals, Ended: o.Ended, Plan: o.Plan,
+		Now: o.Now, Main: o.Main.String(), Ledger: o.LedgerTip.String(), Began: o.began, Judged: o.Arrivals, Ended: o.Ended, Plan: o.Plan,
 		Notes: o.Notes, Frozen: o.Frozen, Findings: o.Findings, Failures: o.Failures,
 		Removed: o.Removed, RemovalCommit: o.RemovalCommit, RemovalPull: o.RemovalPull, Live: len(o.state.Grants), Next: o.next(),
 	}

@@ -298,6 +298,7 @@ func checkFiles(env *environment, o checkOptions) error {
 	problems = append(problems, bad...)
 	for _, id := range sortedIDs(found) {
 		problems = append(problems, conf.CheckGrant(*found[id])...)
+		problems = append(problems, tooLong(conf, *found[id], env.now().UTC())...)
 	}
 	_, trust := ledger.LoadVerifiers(files)
 	problems = append(problems, trust...)
@@ -319,8 +320,18 @@ func checkFiles(env *environment, o checkOptions) error {
 	if len(problems) > 0 {
 		return errRefused
 	}
-	fmt.Fprintf(env.err, "lapse: %d grants, %d roles, %d people: nothing wrong\n", len(found), len(conf.Roles), len(conf.People.People))
+	fmt.Fprintf(env.err, "lapse: nothing wrong (grants: %d, roles: %d, people: %d)\n", len(found), len(conf.Roles), len(conf.People.People))
 	return nil
+}
+
+// tooLong says whether a grant would last longer than may be if it were merged now. One with a fixed end says nothing by itself: those
+// that are over stay on main until they are removed.
+func tooLong(c *grants.Configuration, g grants.Grant, now time.Time) []grants.Problem {
+	role, ok := c.Roles[g.Role]
+	if !ok || !g.Expires.IsZero() || !c.Usable {
+		return nil
+	}
+	return grants.CheckInterval(g, now, now, &role, c.Config.Limits)
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -99,7 +99,7 @@ func (d *demo) holders(want ...string) error {
 		return err
 	}
 	team := d.Members(stage.Org, "prod-oncall")
-	d.say("The targets say: team prod-oncall has %d members %v; the vault holds:", len(team), team)
+	d.say("The targets say: the members of team prod-oncall are %v; the vault holds:", team)
 	d.show(string(vault))
 	if strings.Join(team, " ") != strings.Join(want, " ") {
 		return fmt.Errorf("team prod-oncall has %v, want %v", team, want)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -150,8 +152,9 @@ func (l lines) Write(p []byte) (int, error) {
 
 func newRoot(env *environment) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "lapse",
-		Short: "Access for a while, by pull request",
+		Use:     "lapse",
+		Version: version(),
+		Short:   "Access for a while, by pull request",
 		Long: strings.TrimSpace(`
 Lapse gives people access for a while, through pull requests. A request is a file under grants/ in an access
 repository; lapse check judges it, lapse reconcile gives what was merged and takes it back on time.
@@ -189,4 +192,19 @@ func flagError(err error) error {
 		return fmt.Errorf("--%s %q: want a whole number, 0 or more", bad.GetFlag().Name, bad.GetValue())
 	}
 	return err
+}
+
+// version is what this program was built from, by the word of the toolchain: a release's tag, or the commit of a checkout.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value
+		}
+	}
+	return or(v, "unknown") + " " + runtime.Version()
 }

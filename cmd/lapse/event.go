@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/lapse-access/lapse/names"
@@ -29,12 +28,15 @@ type event struct {
 	} `json:"workflow_run"`
 }
 
-// readEvent reads the event that started the workflow. Outside of a workflow it is fs.ErrNotExist.
+// errNoEvent says that no workflow is running.
+var errNoEvent = errors.New("no workflow's event")
+
+// readEvent reads the event that started the workflow. Outside of one it is errNoEvent.
 func readEvent(env *environment) (event, error) {
 	var e event
 	path := env.getenv("GITHUB_EVENT_PATH")
 	if path == "" {
-		return e, fmt.Errorf("no workflow's event: %w", fs.ErrNotExist)
+		return e, errNoEvent
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -42,7 +44,7 @@ func readEvent(env *environment) (event, error) {
 	}
 	defer f.Close()
 	if err := json.NewDecoder(io.LimitReader(f, maxEvent)).Decode(&e); err != nil {
-		return e, fmt.Errorf("read the workflow's event: %w", err)
+		return e, fmt.Errorf("read the workflow's event: %s, which GITHUB_EVENT_PATH names, is not JSON; use --pull", path)
 	}
 	return e, nil
 }
@@ -63,7 +65,7 @@ func subjectOf(env *environment, flag string) (subject, error) {
 		return subject{number: n}, nil
 	}
 	e, err := readEvent(env)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errNoEvent) {
 		return subject{}, usagef("which pull request? use --pull, or --dir to check files")
 	}
 	if err != nil {

@@ -83,6 +83,12 @@ func runReconcile(ctx context.Context, env *environment, o reconcileOptions) err
 
 // finish shows the report of a run and turns it into the exit code.
 func finish(env *environment, o reconcileOptions, rep *reconciler.Report, err error) error {
+	switch {
+	case rep.Began:
+		fmt.Fprintf(env.err, "lapse: the ledger begins here: the configuration on main at %.12s is in force\n", rep.Main)
+	case o.init && err == nil:
+		fmt.Fprintln(env.err, "lapse: there was a ledger already, and --init began none")
+	}
 	if rep.Main != "" {
 		if showErr := showReport(env, o, rep); showErr != nil {
 			err = errors.Join(err, showErr)

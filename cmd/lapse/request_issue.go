@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/lapse-access/lapse/checks"
@@ -161,22 +158,12 @@ func issueNumber(env *environment, flag string) (int, error) {
 		}
 		return n, nil
 	}
-	path := env.getenv("GITHUB_EVENT_PATH")
-	if path == "" {
+	e, err := readEvent(env)
+	if errors.Is(err, errNoEvent) {
 		return 0, usagef("which issue? --from-issue=12, or alone in a workflow that an issue started")
 	}
-	f, err := os.Open(path)
 	if err != nil {
-		return 0, fmt.Errorf("read the workflow's event: %w", err)
-	}
-	defer f.Close()
-	var e struct {
-		Issue struct {
-			Number int `json:"number"`
-		} `json:"issue"`
-	}
-	if err := json.NewDecoder(io.LimitReader(f, maxEvent)).Decode(&e); err != nil {
-		return 0, fmt.Errorf("read the workflow's event: %w", err)
+		return 0, err
 	}
 	if e.Issue.Number <= 0 {
 		return 0, usagef("the workflow's event is about no issue; use --from-issue=12")
