@@ -110,7 +110,7 @@ func (j *judgement) checkAccount(g grants.Grant, p grants.Person) {
 }
 
 func (j *judgement) checkEligible(g grants.Grant, role grants.Role) {
-	at := posOf(role.At, "eligible", rolePath(role.Name))
+	at := posOf(role.At, "eligible", grants.RolePath(role.Name))
 	set, faults := j.voters.eligible(role)
 	for _, r := range faults {
 		r.Grant = g.ID
@@ -163,7 +163,7 @@ func (j *judgement) needRole(g grants.Grant, role grants.Role, gv *GrantVerdict)
 		gv.Automatic = true
 		return
 	}
-	j.deny(Reason{Pos: posOf(role.At, "approvals", rolePath(role.Name)), Grant: g.ID,
+	j.deny(Reason{Pos: posOf(role.At, "approvals", grants.RolePath(role.Name)), Grant: g.ID,
 		Text: fmt.Sprintf("role %s asks for no approval of a grant of %s", role.Name, grants.FormatDuration(gv.Interval.Length())),
 		Hint: "add a line to its approvals, or say automatic: true in lapse.yaml"})
 }
@@ -225,5 +225,3 @@ func (j *judgement) liveAfter(user string) []LiveGrant {
 	}
 	return out
 }
-
-func rolePath(name string) string { return "roles/" + name + ".yaml" }

@@ -118,7 +118,7 @@ func (d directory) union(parties []grants.Party, at grants.Pos) (map[string]bool
 
 // eligible are the people who may hold the role, with one reason for each party that is not known.
 func (d directory) eligible(role grants.Role) (map[string]bool, []Reason) {
-	return d.union(role.Eligible, posOf(role.At, "eligible", rolePath(role.Name)))
+	return d.union(role.Eligible, posOf(role.At, "eligible", grants.RolePath(role.Name)))
 }
 
 // MayHold says whether somebody of people.yaml may hold the role. The facts need only the configuration and the role's teams.

@@ -32,6 +32,13 @@ func scopeOf(r grants.Request) scope {
 	return scopeGrants
 }
 
+// NeedsPeople says whether it can matter to the verdict who asked, pushed and reviewed. Where access is only taken away, or nothing
+// is touched that is judged, it cannot.
+func NeedsPeople(r grants.Request) bool {
+	s := scopeOf(r)
+	return s == scopeConfiguration || s == scopeGrants
+}
+
 // ends says whether the change can only take access away.
 func ends(c grants.Change) bool { return c.Kind == grants.End && c.After == nil }
 

@@ -66,6 +66,9 @@ func (g Grant) Path() string { return PathOf(g.ID) }
 // PathOf is the file of the grant with the given id.
 func PathOf(id string) string { return "grants/" + id + ".yaml" }
 
+// RolePath is the file of the role with the given name.
+func RolePath(name string) string { return "roles/" + name + ".yaml" }
+
 // Interval is the half-open time [Start, End) during which a grant gives access. Both are UTC.
 type Interval struct {
 	Start time.Time `json:"start"`

@@ -216,7 +216,7 @@ func (c *Configuration) CheckGrant(g Grant) []Problem {
 	}
 	if _, ok := c.Roles[g.Role]; !ok {
 		p := Problem{Pos: g.place("role"), Text: fmt.Sprintf("there is no role %s", show(g.Role)), Hint: meant(g.Role, keys(c.Roles))}
-		file := "roles/" + g.Role + ".yaml"
+		file := RolePath(g.Role)
 		if slices.ContainsFunc(c.Problems, func(p Problem) bool { return p.File == file }) {
 			p.Text, p.Hint = fmt.Sprintf("role %s could not be read, see the problems of %s", show(g.Role), showPath(file)), ""
 		}

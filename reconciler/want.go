@@ -115,7 +115,7 @@ func accountFor(g ledger.Grant, e grants.Entitlement, approved, tip *grants.Conf
 func names(c *grants.Configuration, role string, e grants.Entitlement) bool {
 	r, ok := c.Roles[role]
 	if !ok {
-		return slices.ContainsFunc(c.Problems, func(p grants.Problem) bool { return p.File == "roles/"+role+".yaml" || p.File == "roles" })
+		return slices.ContainsFunc(c.Problems, func(p grants.Problem) bool { return p.File == grants.RolePath(role) || p.File == "roles" })
 	}
 	return slices.ContainsFunc(r.Entitlements, func(o grants.Entitlement) bool { return o.Key() == e.Key() })
 }

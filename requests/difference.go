@@ -212,7 +212,7 @@ func (g *Gatherer) caseClashes(f *checks.Facts, snap *Snapshot) error {
 
 // provenance gathers who reviewed and who pushed, and on which commits the bytes are the same as at the head.
 func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, main gitrepo.Hash, pull github.Pull, head gitrepo.Hash, change []gitrepo.Change) error {
-	if onlyEnds(f.Request) {
+	if !checks.NeedsPeople(f.Request) {
 		return nil // needs nobody
 	}
 	reviews, err := g.Forge.Reviews(ctx, g.Repo, pull.Number)
@@ -258,15 +258,6 @@ func (g *Gatherer) provenance(ctx context.Context, f *checks.Facts, main gitrepo
 
 func approvedByAny(reviews []github.Review) bool {
 	return slices.ContainsFunc(reviews, func(r github.Review) bool { return checks.ReviewState(r.State) == checks.Approved })
-}
-
-func onlyEnds(r grants.Request) bool {
-	for _, c := range r.Changes {
-		if c.Kind != grants.End {
-			return false
-		}
-	}
-	return len(r.Configuration) == 0 && len(r.Problems) == 0
 }
 
 // comparer tells whether a commit asks for what the head asks for: at each changed path it holds the same, and it changes no
