@@ -42,8 +42,10 @@ type Freshness struct {
 	Now      time.Time `json:"now"`
 	Last     time.Time `json:"last,omitzero"` // of the last receipt; nothing is written where nothing happens
 	Receipts int       `json:"receipts"`
-	Main     string    `json:"main,omitempty"`   // commit of main up to which a reconcile has looked
-	Behind   bool      `json:"behind,omitempty"` // main has moved on since: what came is not judged yet
+	Main     string    `json:"main,omitempty"`    // commit of main up to which a reconcile has looked
+	LastRun  time.Time `json:"last_run,omitzero"` // when a reconcile last came to its end, by its signed heartbeat; zero: never
+	Stale    bool      `json:"stale,omitempty"`   // that is too long ago to rely on
+	Behind   bool      `json:"behind,omitempty"`  // main has moved on since: what came is not judged yet
 	Findings []string  `json:"findings,omitempty"`
 }
 

@@ -31,6 +31,14 @@ func (r *Observer) heartbeat() (time.Time, error) {
 	return c.Committer.When.UTC(), err
 }
 
+// LastRun asks the forge when a reconcile last came to its end, by Lapse's own word; the zero time if it never said so.
+func (r *Observer) LastRun(ctx context.Context) (time.Time, error) {
+	if err := r.Git.Fetch(ctx, heartbeatSpec); err != nil {
+		return time.Time{}, err
+	}
+	return r.heartbeat()
+}
+
 // beat says that a run came to its end. Two runs at once may both say it; the one that comes second need not.
 func (r *Reconciler) beat(ctx context.Context, out *Outlook) {
 	if err := r.sayAlive(ctx, r.Clock().UTC()); err != nil {

@@ -66,6 +66,10 @@ func runWho(ctx context.Context, env *environment, o whoOptions) error {
 			return err
 		}
 	}
+	if fresh.LastRun, err = conn.lastRun(ctx, standing.Main.String()); err != nil {
+		return err
+	}
+	fresh.Stale = now.Sub(fresh.LastRun) > reconciler.StaleAfter
 	holders := audit.Who(standing.Book, o.about, now)
 	if o.json {
 		err = printJSON(env.out, map[string]any{"holders": append([]audit.Holder{}, holders...), "ledger": fresh})
@@ -73,6 +77,15 @@ func runWho(ctx context.Context, env *environment, o whoOptions) error {
 		err = render.Who(env.out, holders, o.about, fresh, terminalOptions(env, time.Time{}))
 	}
 	return errors.Join(err, findings(env, standing))
+}
+
+// lastRun is the heartbeat, as it is signed with a key that main trusts.
+func (c *connected) lastRun(ctx context.Context, main string) (time.Time, error) {
+	trust, err := c.gatherer.TrustAt(main)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return c.observer(trust, nil).LastRun(ctx)
 }
 
 // brings says whether main, since the commit that a reconcile last wrote of, brought anything that it has to judge. A removal commit

@@ -124,9 +124,18 @@ func (w wording) who(holders []audit.Holder, about string, f audit.Freshness) do
 	if f.Behind {
 		d.notes = append(d.notes, "main has moved since the reconciler last wrote: what came there is not told here")
 	}
-	d.foot = "By the ledger's word; nothing is written there yet."
-	if !f.Last.IsZero() {
-		d.foot = fmt.Sprintf("By the ledger's word, whose last receipt is of %s (%s ago). Where nothing happens nothing is written.", instant(f.Last), span(max(f.Now.Sub(f.Last), 0)))
+	switch {
+	case f.LastRun.IsZero():
+		d.notes = append(d.notes, "the reconciler has never said that it ran: what is told here may be old")
+	case f.Stale:
+		d.notes = append(d.notes, fmt.Sprintf("the reconciler last ran %s, at %s: what is told here may be old", ago(f.Now.Sub(f.LastRun)), instant(f.LastRun)))
+	default:
+		d.foot = fmt.Sprintf("The reconciler last ran %s. ", ago(f.Now.Sub(f.LastRun)))
+	}
+	if f.Last.IsZero() {
+		d.foot += "By the ledger's word; nothing is written there yet."
+	} else {
+		d.foot += fmt.Sprintf("By the ledger's word, whose last receipt is of %s; where nothing happens nothing is written.", instant(f.Last))
 	}
 	return d
 }

@@ -58,7 +58,7 @@ func someHolders(text string) []audit.Holder {
 }
 
 func fresh() audit.Freshness {
-	return audit.Freshness{Now: now, Last: now.Add(-3 * time.Minute), Receipts: 12, Behind: true}
+	return audit.Freshness{Now: now, Last: now.Add(-30 * time.Minute), Receipts: 12, Behind: true, LastRun: now.Add(-3 * time.Minute)}
 }
 
 func TestLogAndWhoAreToldInFull(t *testing.T) {
@@ -69,7 +69,7 @@ func TestLogAndWhoAreToldInFull(t *testing.T) {
 	if err := Who(&who, someHolders("Slow checkout query"), "", fresh(), TerminalOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Who(&nobody, nil, "bob", audit.Freshness{Now: now}, TerminalOptions{}); err != nil {
+	if err := Who(&nobody, nil, "bob", audit.Freshness{Now: now, LastRun: now.Add(-3 * time.Hour), Stale: true}, TerminalOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "log.txt", log.String())
