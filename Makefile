@@ -7,6 +7,10 @@ CACHE     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lapse-tools
 export LAPSE_TOOLS := $(CACHE)
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(CACHE)/staticcheck-$(STATICCHECK_VERSION)
+ACT_VERSION := v0.2.89
+ACTIONLINT_VERSION := v1.7.12
+# Tests run workflows with them (cmd/lapse/runner_test.go names the same versions).
+RUNNERS := $(CACHE)/act-$(ACT_VERSION) $(CACHE)/actionlint-$(ACTIONLINT_VERSION)
 
 .PHONY: demo test fuzz build vet needs
 
@@ -34,7 +38,19 @@ $(STATICCHECK):
 	@GOBIN=$(CACHE)/new $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(CACHE)/new/staticcheck $@
 
+$(CACHE)/act-$(ACT_VERSION):
+	@echo "installing act $(ACT_VERSION) into $(CACHE)"
+	@mkdir -p $(CACHE)
+	@GOBIN=$(CACHE)/new $(GO) install github.com/nektos/act@$(ACT_VERSION)
+	@mv $(CACHE)/new/act $@
+
+$(CACHE)/actionlint-$(ACTIONLINT_VERSION):
+	@echo "installing actionlint $(ACTIONLINT_VERSION) into $(CACHE)"
+	@mkdir -p $(CACHE)
+	@GOBIN=$(CACHE)/new $(GO) install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+	@mv $(CACHE)/new/actionlint $@
+
 # What tests use beside Go: git with git-http-backend, ssh-keygen (git verify-commit), a C compiler (the race detector), gh, and
-# what GitHub publishes of its API (npm).
-needs:
+# what GitHub publishes of its API (npm); shellcheck; act and actionlint, which run and read workflows.
+needs: $(RUNNERS)
 	@CACHE=$(CACHE) sh .ci/needs

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-//go:embed lapse.yaml people.yaml roles policies grants/.gitkeep README.md
+//go:embed lapse.yaml people.yaml roles policies grants/.gitkeep README.md .github
 var files embed.FS
 
 // Files are the files of the access repository, by path.

@@ -175,6 +175,9 @@ func dryRun(ctx context.Context, env *environment, conn *connected, o reconcileO
 		return err
 	}
 	rep := out.Report()
+	if err := outputPlan(env, rep); err != nil {
+		return err
+	}
 	if o.json {
 		err = printJSON(env.out, rep)
 	} else {
@@ -192,6 +195,9 @@ func terminalOptions(env *environment, now time.Time) render.TerminalOptions {
 
 func showReport(env *environment, o reconcileOptions, rep *reconciler.Report) error {
 	r := renderReport(rep)
+	if err := outputPlan(env, rep); err != nil {
+		return err
+	}
 	if env.inActions() {
 		if err := render.WorkflowCommands(env.err, render.ReportAnnotations(r)); err != nil {
 			return err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"sort"
@@ -9,6 +11,7 @@ import (
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
 	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/reconciler"
 )
 
 // runURL is the page of the workflow run that this is part of; "" outside of a workflow.
@@ -23,6 +26,22 @@ func runURL(env *environment) string {
 // output sets an output of the workflow's step.
 func output(env *environment, key, value string) error {
 	return env.tell("GITHUB_OUTPUT", func(w io.Writer) error { return render.OutputFile(w, key, value) })
+}
+
+// maxOutput is the most bytes of a value that a step may put out; a whole job has one MiB.
+const maxOutput = 512 << 10
+
+// outputPlan puts the plan out as JSON, whole or not at all.
+func outputPlan(env *environment, rep *reconciler.Report) error {
+	text, err := json.Marshal(rep.Plan)
+	if err != nil {
+		return fmt.Errorf("the plan as JSON: %w", err)
+	}
+	if len(text) > maxOutput {
+		fmt.Fprintf(env.err, "lapse: the plan is longer than %d bytes and is not put out\n", maxOutput)
+		return nil
+	}
+	return output(env, "plan", string(text))
 }
 
 // tell appends to one of the runner's files, which a variable names; without one there is nobody to tell.
