@@ -102,10 +102,11 @@ func perform(t *testing.T, th *theatre) string {
 var markdown = goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote))
 
 // ownHTML is all the HTML there may be: our folds, and the marker at the very top of a comment.
-var ownHTML = regexp.MustCompile(`^(<details><summary>(All of it|[0-9]+ more)</summary>\n|</details>\n|<!-- lapse: verdict -->\n)$`)
+var ownHTML = regexp.MustCompile(`^(<details><summary>(All of it|[0-9]+ more|Reviews that do not count)</summary>\n|</details>\n|<!-- lapse: verdict -->\n)$`)
 
-// inert parses markdown as GitHub would, and complains of everything that could act. It returns what stands in code.
-func inert(t *testing.T, what, body string) string {
+// inert parses markdown as GitHub would, and complains of everything that could act, and of more headings than are ours. It returns
+// what stands in code.
+func inert(t *testing.T, what, body string, headings int) string {
 	t.Helper()
 	code, src := "", []byte(body)
 	_ = ast.Walk(markdown.Parser().Parse(source.NewReader(src)), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -114,6 +115,10 @@ func inert(t *testing.T, what, body string) string {
 		}
 		switch n := n.(type) {
 		case *ast.Document, *ast.Paragraph, *ast.TextBlock, *ast.List, *ast.ListItem, *ast.Emphasis:
+		case *ast.Heading: // the verdict of a run
+			if headings--; n.Level != 3 || headings < 0 {
+				t.Errorf("%s: a heading of level %d that is not ours", what, n.Level)
+			}
 		case *ast.CodeSpan, *ast.FencedCodeBlock:
 			for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 				if c, ok := c.(*ast.Text); ok {
@@ -156,14 +161,14 @@ func TestA61WhateverARequestSaysIsInertInCommentsAndSummaries(t *testing.T) {
 		for _, c := range pull.Comments {
 			if c.Author == stage.Bot {
 				ours++
-				shown += inert(t, fmt.Sprintf("the comment on %d", n), c.Body)
+				shown += inert(t, fmt.Sprintf("the comment on %d", n), c.Body, 1)
 			}
 		}
 		if ours != 1 {
 			t.Errorf("%d comments of ours on %d", ours, n)
 		}
 		for _, run := range th.CheckRuns(stage.Repo, pull.Head) {
-			shown += inert(t, fmt.Sprintf("the check run of %d", n), run.Summary)
+			shown += inert(t, fmt.Sprintf("the check run of %d", n), run.Summary, 1)
 		}
 		for _, s := range th.Statuses(stage.Repo, pull.Head) {
 			if strings.ContainsFunc(s.Description, unicode.IsControl) {
@@ -171,7 +176,7 @@ func TestA61WhateverARequestSaysIsInertInCommentsAndSummaries(t *testing.T) {
 			}
 		}
 	}
-	shown += inert(t, "the summary of the jobs", th.file("GITHUB_STEP_SUMMARY"))
+	shown += inert(t, "the summary of the jobs", th.file("GITHUB_STEP_SUMMARY"), len(acting)+2) // a check of each, one of the paths, and a reconcile
 	for _, part := range []string{"@acme/everyone", "https://evil.example", "<script>", "**Approved by carol**", ":tada:", "verdict<<EOF"} {
 		if !strings.Contains(shown, part) {
 			t.Errorf("nobody is shown %q, so nothing can be told of it", part)
@@ -266,7 +271,7 @@ func TestA63SomebodyElsesCommentWithOurMarkIsLeftAlone(t *testing.T) {
 		}
 		bodies = map[string][]string{}
 		for _, c := range th.Pull(stage.Repo, n).Comments {
-			bodies[c.Author] = append(bodies[c.Author], c.Body)
+			bodies[c.Author] = append(bodies[c.Author], c.Body, 1)
 		}
 		return bodies
 	}
