@@ -271,7 +271,7 @@ func TestA63SomebodyElsesCommentWithOurMarkIsLeftAlone(t *testing.T) {
 		}
 		bodies = map[string][]string{}
 		for _, c := range th.Pull(stage.Repo, n).Comments {
-			bodies[c.Author] = append(bodies[c.Author], c.Body, 1)
+			bodies[c.Author] = append(bodies[c.Author], c.Body)
 		}
 		return bodies
 	}
