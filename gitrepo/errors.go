@@ -43,11 +43,14 @@ func (r Remote) scrub(doing string, err error) error {
 		return nil
 	}
 	text := doing + " " + r.URL + ": " + err.Error()
-	if r.Token != "" {
-		pair := r.Username + ":" + r.Token
+	for _, token := range append(r.used.list(), r.Token) {
+		if token == "" {
+			continue
+		}
+		pair := r.Username + ":" + token
 		for _, secret := range []string{
 			base64.StdEncoding.EncodeToString([]byte(pair)), base64.URLEncoding.EncodeToString([]byte(pair)),
-			r.Token, url.PathEscape(r.Token), url.QueryEscape(r.Token),
+			token, url.PathEscape(token), url.QueryEscape(token),
 		} {
 			text = strings.ReplaceAll(text, secret, "[token]")
 		}

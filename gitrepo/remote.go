@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -27,6 +29,10 @@ type Remote struct {
 	// Username and Token are sent with every request over http; GitHub takes any username, x-access-token by custom.
 	Username string
 	Token    string `json:"-"`
+	// NewToken, if set, is asked before each conversation for the token to use, in place of Token: some last an hour.
+	NewToken func(context.Context) (string, error) `json:"-"`
+
+	used *tokens // by NewToken, so that no error holds one
 	// RoundTripper makes the requests over http; nil for net/http's own, with its proxies from the environment.
 	RoundTripper http.RoundTripper `json:"-"`
 }
@@ -42,12 +48,35 @@ const (
 	maxWait      = 10 * time.Minute // if the caller has set no deadline
 )
 
+// tokens are those that were used so far.
+type tokens struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (t *tokens) note(token string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !slices.Contains(t.all, token) {
+		t.all = append(t.all, token)
+	}
+}
+
+func (t *tokens) list() []string {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.all)
+}
+
 // transporter opens sessions with the remote, one for each operation. It is set up by hand, not through go-git's registry of
 // protocols, which is shared by the whole program, follows no limits, and speaks protocols that we do not want.
 type transporter struct {
 	client transport.Transport
 	at     transport.Endpoint
-	auth   transport.AuthMethod
+	auth   func(context.Context) (transport.AuthMethod, error)
 }
 
 func (r Remote) transport() (transporter, error) {
@@ -73,7 +102,7 @@ func (r Remote) transport() (transporter, error) {
 
 func overFiles(path string) (transporter, error) {
 	path, err := filepath.Abs(path)
-	return transporter{client: file.DefaultClient, at: transport.Endpoint{Protocol: "file", Path: path}}, err
+	return transporter{client: file.DefaultClient, at: transport.Endpoint{Protocol: "file", Path: path}, auth: nobody}, err
 }
 
 func (r Remote) overHTTP() (transporter, error) {
@@ -84,7 +113,7 @@ func (r Remote) overHTTP() (transporter, error) {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Host == "" {
 		return transporter{}, fmt.Errorf("remote %s://%s%s: it must be a host and a path alone, with the token apart", u.Scheme, u.Host, u.Path)
 	}
-	if u.Scheme == "http" && r.Token != "" && !isLoopback(u.Hostname()) {
+	if u.Scheme == "http" && (r.Token != "" || r.NewToken != nil) && !isLoopback(u.Hostname()) {
 		return transporter{}, fmt.Errorf("remote %s: a token does not go over http, use https", r.URL)
 	}
 	at, err := transport.NewEndpoint(r.URL)
@@ -103,11 +132,27 @@ func (r Remote) overHTTP() (transporter, error) {
 	t := transporter{
 		client: githttp.NewClientWithOptions(&http.Client{Transport: limited{through, maxResponse}}, nil),
 		at:     *at,
-	}
-	if r.Token != "" {
-		t.auth = &githttp.BasicAuth{Username: r.Username, Password: r.Token}
+		auth:   r.identify,
 	}
 	return t, nil
+}
+
+func nobody(context.Context) (transport.AuthMethod, error) { return nil, nil }
+
+// identify is who the next conversation is with.
+func (r Remote) identify(ctx context.Context) (transport.AuthMethod, error) {
+	token := r.Token
+	if r.NewToken != nil {
+		var err error
+		if token, err = r.NewToken(ctx); err != nil {
+			return nil, fmt.Errorf("get a token: %w", err)
+		}
+		r.used.note(token)
+	}
+	if token == "" {
+		return nil, nil
+	}
+	return &githttp.BasicAuth{Username: r.Username, Password: token}, nil
 }
 
 func isLoopback(host string) bool {
@@ -117,7 +162,11 @@ func isLoopback(host string) bool {
 
 func (t transporter) uploadPack(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error) {
 	at := t.at // a session changes its own when it is redirected
-	session, err := t.client.NewUploadPackSession(&at, t.auth)
+	auth, err := t.auth(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	session, err := t.client.NewUploadPackSession(&at, auth)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +185,11 @@ func (t transporter) uploadPack(ctx context.Context) (transport.UploadPackSessio
 
 func (t transporter) receivePack(ctx context.Context) (transport.ReceivePackSession, *packp.AdvRefs, error) {
 	at := t.at // a session changes its own when it is redirected
-	session, err := t.client.NewReceivePackSession(&at, t.auth)
+	auth, err := t.auth(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	session, err := t.client.NewReceivePackSession(&at, auth)
 	if err != nil {
 		return nil, nil, err
 	}

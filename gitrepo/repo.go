@@ -36,6 +36,7 @@ func Open(ctx context.Context, dir string, remote Remote) (*Repo, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	remote.used = &tokens{}
 	link, err := remote.transport()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,16 +90,11 @@ func (c connection) open(ctx context.Context, env *environment) (*connected, err
 	if err != nil {
 		return nil, err
 	}
-	token, err := forge.GitToken(ctx)
-	if err != nil {
-		return nil, err
-	}
-	env.uses(token)
 	remote, err := c.gitURL(env, repo)
 	if err != nil {
 		return nil, err
 	}
-	git, err := gitrepo.Open(ctx, filepath.Join(dir, "git"), gitrepo.Remote{URL: remote, Username: "x-access-token", Token: token})
+	git, err := gitrepo.Open(ctx, filepath.Join(dir, "git"), gitrepo.Remote{URL: remote, Username: "x-access-token", NewToken: env.tokens(forge)})
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +137,17 @@ func (c connection) gitURL(env *environment, repo github.Repo) (string, error) {
 		return "", usagef("--server-url must look like https://github.com, without a user")
 	}
 	return u.JoinPath(repo.Owner, repo.Name+".git").String(), nil
+}
+
+// tokens gives git the token that is good now, and keeps each out of every text.
+func (env *environment) tokens(forge *github.Client) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		token, err := forge.GitToken(ctx)
+		if err == nil {
+			env.uses(token)
+		}
+		return token, err
+	}
 }
 
 // cacheFolder is one folder for each server and repository.
@@ -194,7 +201,7 @@ func (env *environment) expand(setting string) (string, error) {
 
 // uses remembers a secret, so that no text that leaves the program holds it.
 func (env *environment) uses(secret string) {
-	if secret != "" {
+	if secret != "" && !slices.Contains(env.used, secret) {
 		env.used = append(env.used, secret)
 	}
 }
