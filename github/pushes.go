@@ -46,28 +46,59 @@ func (c *Client) Pushes(ctx context.Context, r Repo, ref string) ([]Push, error)
 
 // pushes are those of one kind; "" means all.
 func (c *Client) pushes(ctx context.Context, r Repo, ref, kind string) ([]Push, error) {
-	branch, err := branchOf(r, ref)
+	var out []Push
+	err := c.pushPages(ctx, r, ref, kind, func(page []Push) bool {
+		out = append(out, page...)
+		return true
+	})
 	if err != nil {
 		return nil, err
 	}
+	return oldestFirst(out), nil
+}
+
+// PushesSince reads what was pushed to a branch after the push with that id, oldest first; of a push that the record does not hold:
+// all of it. It reads no more than so many pages, and then whole is false.
+func (c *Client) PushesSince(ctx context.Context, r Repo, ref string, id int64, pages int) (list []Push, whole bool, err error) {
+	whole = true
+	err = c.pushPages(ctx, r, ref, "", func(page []Push) bool {
+		if pages--; pages < 0 {
+			whole = false
+			return false
+		}
+		i := slices.IndexFunc(page, func(p Push) bool { return p.ID == id })
+		if i < 0 {
+			list = append(list, page...)
+			return true
+		}
+		list = append(list, page[:i]...)
+		return false
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return oldestFirst(list), whole, nil
+}
+
+// pushPages shows each page of a branch's record, newest first, for as long as more is wanted.
+func (c *Client) pushPages(ctx context.Context, r Repo, ref, kind string, more func(page []Push) bool) error {
+	branch, err := branchOf(r, ref)
+	if err != nil {
+		return err
+	}
 	ctx = meant(ctx, http.MethodGet, "repos", r.Owner, r.Name, "activity")
-	var out []Push
 	seen, after := map[string]bool{}, ""
 	for len(seen) < maxPages {
-		list, next, err := c.pushPage(ctx, r, branch, kind, after)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, list...)
-		if next == "" {
-			return oldestFirst(out), nil
+		page, next, err := c.pushPage(ctx, r, branch, kind, after)
+		if err != nil || !more(page) || next == "" {
+			return err
 		}
 		if seen[next] {
 			break
 		}
 		seen[next], after = true, next
 	}
-	return nil, c.explain(errCircle, "", "read the pushes to %s of %s", branch, r)
+	return c.explain(errCircle, "", "read the pushes to %s of %s", branch, r)
 }
 
 // NewestPushes reads the newest part of what Pushes reads, oldest first; all: there is no more.

@@ -121,7 +121,7 @@ func (b *Book) place(r Receipt, now time.Time, main string) Receipt {
 	if r.Sequence > 1 {
 		r.Previous = b.digests[r.Sequence-1]
 	}
-	r.Main = main
+	r.Main, r.Repository = main, b.repository
 	r.Time = plain(now)
 	if r.Time.Before(b.state.Time) {
 		r.Time = b.state.Time

@@ -20,7 +20,7 @@ import (
 
 // placed is the receipt as the second of a ledger.
 func placed(r Receipt) Receipt {
-	r.Sequence, r.Previous, r.Time, r.Main = 2, digest(nil), monday.Add(5*time.Hour), commitA
+	r.Sequence, r.Previous, r.Time, r.Main, r.Repository = 2, digest(nil), monday.Add(5*time.Hour), commitA, repository
 	r.Overrun = overrun(r)
 	return r
 }

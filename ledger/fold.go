@@ -57,6 +57,12 @@ func (s *State) apply(r Receipt) error {
 	if r.Main != "" {
 		s.Main = r.Main
 	}
+	if r.Push != 0 {
+		s.Push = r.Push
+	}
+	if s.Repository == 0 {
+		s.Repository = r.Repository
+	}
 	if r.Kind.ofGrant() {
 		s.applyJudged(r)
 	} else {

@@ -15,6 +15,9 @@ import (
 
 const commitA = "1111111111111111111111111111111111111111"
 
+// repository is whose ledgers those of the tests are.
+const repository = 731
+
 // monday is when the ledgers of the tests begin.
 var monday = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
@@ -55,7 +58,7 @@ func (tr tree) clone() tree { return maps.Clone(tr) }
 
 func mustRead(t testing.TB, tr tree, roots Verifiers, trust func(string) (Verifiers, error)) *Book {
 	t.Helper()
-	b, err := Read(tr.fs(), roots, trust)
+	b, err := ReadOf(repository, tr.fs(), roots, trust)
 	if err != nil {
 		t.Fatal(err)
 	}

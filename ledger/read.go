@@ -30,6 +30,8 @@ type Book struct {
 	keys     []string // keys[i] is the ID of the key that signed receipts[i]
 	state    State
 
+	repository int64 // whose ledger it is; 0: its first receipt says
+
 	anyKey  bool // made by NewBook without roots
 	roots   Verifiers
 	trust   func(commit string) (Verifiers, error)
@@ -53,8 +55,15 @@ type item struct {
 //
 // A ledger that was cut short as a whole, state.json included, cannot be told from a younger one by its tree. That the
 // branch still descends from what was last seen is for its reader to check.
+//
+// Whose ledger it is its first receipt says; [ReadOf] is for who knows.
 func Read(fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, error)) (*Book, error) {
-	b := NewBook(roots...)
+	return ReadOf(0, fsys, roots, trust)
+}
+
+// ReadOf is Read of the ledger of the repository with that id. Receipts of another are findings, whoever signed them.
+func ReadOf(repository int64, fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, error)) (*Book, error) {
+	b := NewBook(repository, roots...)
 	b.anyKey, b.trust = false, trust
 	files, err := b.files(fsys)
 	if err != nil {
@@ -72,10 +81,10 @@ func Read(fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, err
 	return b, nil
 }
 
-// NewBook is an empty ledger, to begin one. Only the roots may sign its receipts, until a configuration is approved; without
+// NewBook is an empty ledger, to begin that of a repository. Only the roots may sign its receipts, until a configuration is approved; without
 // any root every key may, and whether the ledger was begun with the right one is for its readers' roots to say.
-func NewBook(roots ...Verifier) *Book {
-	return &Book{state: newState(), anyKey: len(roots) == 0, roots: roots, trusted: roots, digests: map[int]string{}}
+func NewBook(repository int64, roots ...Verifier) *Book {
+	return &Book{repository: repository, state: newState(), anyKey: len(roots) == 0, roots: roots, trusted: roots, digests: map[int]string{}}
 }
 
 // Receipts are those that verified, by sequence. The slice is the book's own: it is not to be changed.
@@ -161,6 +170,13 @@ func (b *Book) open(fsys fs.FS, f file) (item, bool) {
 	r, v, err := unseal(data, b.trusted)
 	if err != nil {
 		b.find(f.path, "%v", err)
+		return item{}, false
+	}
+	if b.repository == 0 {
+		b.repository = r.Repository
+	}
+	if r.Repository != b.repository {
+		b.find(f.path, "is a receipt of repository %d, and this is the ledger of %d", r.Repository, b.repository)
 		return item{}, false
 	}
 	if want := Path(r); want != f.path {

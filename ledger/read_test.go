@@ -166,6 +166,43 @@ func TestA60AReceiptOfAnotherKeyIsFoundAndNotFolded(t *testing.T) {
 	}
 }
 
+// Two access repositories share a key. The receipts of one are nothing to the other, whole or among its own.
+func TestA60TheLedgerOfAnotherRepositoryDoesNotVerify(t *testing.T) {
+	tr, k := smallLedger(t)
+	roots := verifiers(t, k)
+	for _, path := range receiptPaths(tr) {
+		b, err := ReadOf(repository+1, tr.fs(), roots, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantFinding(t, b, path, "is a receipt of repository 731, and this is the ledger of 732")
+		if len(b.Receipts()) > 0 || len(b.State().Holdings) > 0 || b.State().Configuration != nil {
+			t.Fatalf("it was folded: %+v", b.State())
+		}
+	}
+	theirs, err := ReadOf(repository+1, tree{}.fs(), roots, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := tree{}
+	for i, r := range append(life(), held(Given, "", "admin", "mallory")) {
+		mustAppend(t, other, theirs, k, monday.Add(time.Duration(i)*7*24*time.Hour), r)
+	}
+	paths := receiptPaths(other)
+	last := paths[len(paths)-1]
+	tr[last] = other[last]
+	b := mustRead(t, tr, roots, nil)
+	wantFinding(t, b, last, "is a receipt of repository 732")
+	if len(b.Receipts()) != len(life()) {
+		t.Errorf("%d receipts, want the ledger's own %d", len(b.Receipts()), len(life()))
+	}
+	offline, err := Read(tr.fs(), roots, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, offline, last, "is a receipt of repository 732")
+}
+
 // The holder of a trusted key exchanges a receipt for another that verifies: the chain after it does not fit.
 func TestA60AReceiptThatWasSignedAnewBreaksTheChain(t *testing.T) {
 	tr, k := smallLedger(t)
@@ -187,7 +224,7 @@ func TestA60ASecondReceiptWithOneSequenceIsFoundAndTheChainWins(t *testing.T) {
 	taken := r
 	taken.Kind, taken.Until = Taken, time.Time{}
 	approved := approvedGrant("mallory-prod", "")
-	approved.Sequence, approved.Previous, approved.Time, approved.Main = r.Sequence, r.Previous, r.Time, r.Main
+	approved.Sequence, approved.Previous, approved.Time, approved.Main, approved.Repository = r.Sequence, r.Previous, r.Time, r.Main, r.Repository
 	// One sorts before the true one, the other after it.
 	for _, forged := range []Receipt{taken, approved} {
 		sealed, err := k.Seal(forged)

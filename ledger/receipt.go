@@ -38,7 +38,12 @@ type Receipt struct {
 	Kind     Kind      `json:"kind"`
 	Time     time.Time `json:"time"` // the run's now, UTC
 
+	// Repository is the forge's numeric id of the access repository, which a rename or a transfer leaves as it is. Two repositories may
+	// share a key; neither takes the other's receipts.
+	Repository int64 `json:"repository"`
+
 	Main   string `json:"main"`             // main commit that the run saw
+	Push   int64  `json:"push,omitempty"`   // id of the last push of main, in the forge's record, that was taken account of; 0: none yet
 	Commit string `json:"commit,omitempty"` // approved, refused: the commit that brought it to main
 
 	Grant         *Grant          `json:"grant,omitempty"`         // approved, refused, ended
@@ -93,7 +98,9 @@ type State struct {
 	Version       int            `json:"version"`
 	Sequence      int            `json:"sequence"`                // of the last receipt
 	Last          string         `json:"last"`                    // digest of the last envelope
+	Repository    int64          `json:"repository"`              // whose ledger it is
 	Main          string         `json:"main"`                    // last main commit that was walked
+	Push          int64          `json:"push,omitempty"`          // last push of main that was taken account of
 	Time          time.Time      `json:"time"`                    // of the last receipt
 	Configuration *Configuration `json:"configuration,omitempty"` // last approved
 	// Grants are the live and coming grants: the last approved version of each, until it has ended.

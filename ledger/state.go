@@ -50,7 +50,9 @@ type Head struct {
 	Version       int            `json:"version"`
 	Sequence      int            `json:"sequence"`
 	Last          string         `json:"last"`
+	Repository    int64          `json:"repository"`
 	Main          string         `json:"main"`
+	Push          int64          `json:"push,omitempty"`
 	Time          time.Time      `json:"time"`
 	Configuration *Configuration `json:"configuration,omitempty"`
 	Targets       []string       `json:"targets,omitempty"` // as [State.HeldTargets]
@@ -58,7 +60,8 @@ type Head struct {
 
 func (s State) head() Head {
 	return Head{
-		Version: stateVersion, Sequence: s.Sequence, Last: s.Last, Main: s.Main, Time: s.Time, Configuration: s.Configuration, Targets: s.HeldTargets(),
+		Version: stateVersion, Sequence: s.Sequence, Last: s.Last, Repository: s.Repository, Main: s.Main, Push: s.Push,
+		Time: s.Time, Configuration: s.Configuration, Targets: s.HeldTargets(),
 	}
 }
 
@@ -143,6 +146,7 @@ func ReadState(fsys fs.FS) (State, error) {
 	}
 	s := newState()
 	s.Sequence, s.Last, s.Main, s.Time, s.Configuration = head.Sequence, head.Last, head.Main, head.Time, head.Configuration
+	s.Repository, s.Push = head.Repository, head.Push
 	for path, data := range files {
 		switch {
 		case strings.HasPrefix(path, grantParts):

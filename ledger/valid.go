@@ -26,6 +26,10 @@ func check(r Receipt) error {
 	switch {
 	case r.Sequence < 1 || r.Sequence > maxSequence:
 		return fmt.Errorf("sequence %d, want 1 or more, in ten digits", r.Sequence)
+	case r.Repository <= 0:
+		return errors.New("it does not say of which repository it is")
+	case r.Push < 0:
+		return fmt.Errorf("push %d, want the id of one", r.Push)
 	case r.Sequence == 1 && r.Previous != "":
 		return errors.New("the first receipt has no previous one")
 	case r.Sequence > 1 && !digestForm.MatchString(r.Previous):

@@ -14,6 +14,7 @@ import (
 // lookAtLedger reads and verifies the whole ledger. What is wrong with it stops giving, never taking: where the branch is gone, was
 // rewound or spoilt, the last that Lapse wrote there, as far as anybody still has it, says what is to be taken.
 func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) error {
+	r.whose(ctx, out)
 	tip, err := r.fetchLedger(ctx, out)
 	if err != nil {
 		return err
@@ -40,6 +41,17 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 		return noConfiguration(tip, out.Book)
 	}
 	return r.readApproved(ctx, out)
+}
+
+// whose asks which repository this is. Where that cannot be told the ledger's own word must do, to take what is due.
+func (r *Observer) whose(ctx context.Context, out *Outlook) {
+	id, err := r.Requests.Forge.RepositoryID(ctx, r.Requests.Repo)
+	if err != nil {
+		out.freeze("ask whose ledger it must be: %v", err)
+		out.fail("ask whose ledger it must be: %v", err)
+		return
+	}
+	out.repository = id
 }
 
 // noConfiguration says why a ledger approves nothing: mostly it was begun with another key than those that are trusted.
@@ -156,10 +168,10 @@ func (r *Observer) lastOwn(h gitrepo.Hash) (gitrepo.Hash, error) {
 func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrepo.Hash, out *Outlook) error {
 	at, sound := tip, len(lost) == 0
 	if !tip.IsZero() {
-		book, err := r.readBook(ctx, tip, r.Trust)
+		book, err := r.readBook(ctx, out.repository, tip, r.Trust)
 		if err != nil {
 			out.freeze("%v", err)
-			book = ledger.NewBook(r.Trust...)
+			book = ledger.NewBook(out.repository, r.Trust...)
 		}
 		for _, f := range book.Findings[:min(len(book.Findings), maxFindings)] {
 			out.freeze("the ledger does not verify: %s", f)
@@ -170,7 +182,7 @@ func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrep
 		}
 	}
 	for _, h := range lost {
-		book, err := r.readBook(ctx, h, r.Trust)
+		book, err := r.readBook(ctx, out.repository, h, r.Trust)
 		if err != nil {
 			out.fail("%v", err)
 			continue
@@ -202,7 +214,7 @@ func (r *Observer) readByMainsWord(ctx context.Context, tip gitrepo.Hash, out *O
 	if err != nil || len(named) == 0 {
 		return
 	}
-	book, err := r.readBook(ctx, tip, named)
+	book, err := r.readBook(ctx, out.repository, tip, named)
 	if err != nil || len(book.Findings) > 0 || book.State().Configuration == nil {
 		return
 	}
@@ -212,12 +224,12 @@ func (r *Observer) readByMainsWord(ctx context.Context, tip gitrepo.Hash, out *O
 }
 
 // readBook verifies with the keys trusted from the first, and those of each approved configuration.
-func (r *Observer) readBook(ctx context.Context, at gitrepo.Hash, trust ledger.Verifiers) (*ledger.Book, error) {
+func (r *Observer) readBook(ctx context.Context, repository int64, at gitrepo.Hash, trust ledger.Verifiers) (*ledger.Book, error) {
 	files, err := r.Git.FS(at)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger at %.12s: %w", at, err)
 	}
-	book, err := ledger.Read(files, trust, func(commit string) (ledger.Verifiers, error) {
+	book, err := ledger.ReadOf(repository, files, trust, func(commit string) (ledger.Verifiers, error) {
 		if err := r.Requests.Bring(ctx, commit); err != nil {
 			return nil, err
 		}

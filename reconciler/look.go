@@ -36,20 +36,21 @@ type Outlook struct {
 	Failures  []string // what could not be done
 	Plan      Plan
 
-	approved  *requests.Snapshot
-	began     bool   // the ledger begins with this run
-	unproven  bool   // approved is not what was approved
-	detached  string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
-	tip       *requests.Snapshot
-	stuckAt   string                     // main commit before the first arrival that could not be judged
-	waiting   map[string]bool            // grant files of such arrivals: nobody can say yet what they are
-	decided   []ledger.Receipt           // of this run's judgements, not yet written
-	state     ledger.State               // with decided folded in
-	byUser    map[string]map[string]bool // ids that are or were in state's grants, by user; nil until somebody asks
-	unwritten []ledger.Receipt           // handed to the ledger and not on it yet
-	last      bool                       // the last attempt of a run
-	results   []Result
-	removable []string // ids of ended grants whose files are still on main
+	repository int64 // the forge's id of the access repository; 0: it did not say
+	approved   *requests.Snapshot
+	began      bool   // the ledger begins with this run
+	unproven   bool   // approved is not what was approved
+	detached   string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
+	tip        *requests.Snapshot
+	stuckAt    string                     // main commit before the first arrival that could not be judged
+	waiting    map[string]bool            // grant files of such arrivals: nobody can say yet what they are
+	decided    []ledger.Receipt           // of this run's judgements, not yet written
+	state      ledger.State               // with decided folded in
+	byUser     map[string]map[string]bool // ids that are or were in state's grants, by user; nil until somebody asks
+	unwritten  []ledger.Receipt           // handed to the ledger and not on it yet
+	last       bool                       // the last attempt of a run
+	results    []Result
+	removable  []string // ids of ended grants whose files are still on main
 
 	Removed       []string
 	RemovalCommit string
@@ -119,7 +120,7 @@ func (r *Observer) begin(o Options, out *Outlook) error {
 	if !o.Init {
 		return fmt.Errorf("%w: branch %s is not there; if this repository has never been reconciled, begin with `lapse reconcile --init`, otherwise find out who deleted it", ErrNoLedger, ledger.Branch)
 	}
-	if out.Main.IsZero() {
+	if out.Main.IsZero() || out.repository == 0 {
 		return errors.New(out.Frozen[0])
 	}
 	snap, err := r.Requests.Snapshot(out.Main)
@@ -129,7 +130,7 @@ func (r *Observer) begin(o Options, out *Outlook) error {
 	if ps := snap.Problems(); len(ps) > 0 {
 		return fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, errors.Join(problemErrors(ps)...))
 	}
-	out.Book, out.began = ledger.NewBook(r.Trust...), true
+	out.Book, out.began = ledger.NewBook(out.repository, r.Trust...), true
 	out.approved = snap
 	rec := ledger.Receipt{Kind: ledger.Approved, Commit: out.Main.String(), Configuration: &ledger.Configuration{
 		Commit: out.Main.String(), Digest: snap.Digest, First: true,
