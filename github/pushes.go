@@ -58,14 +58,10 @@ func (c *Client) pushes(ctx context.Context, r Repo, ref, kind string) ([]Push, 
 }
 
 // PushesSince reads what was pushed to a branch after the push with that id, oldest first; of a push that the record does not hold:
-// all of it. It reads no more than so many pages, and then whole is false.
-func (c *Client) PushesSince(ctx context.Context, r Repo, ref string, id int64, pages int) (list []Push, whole bool, err error) {
-	whole = true
-	err = c.pushPages(ctx, r, ref, "", func(page []Push) bool {
-		if pages--; pages < 0 {
-			whole = false
-			return false
-		}
+// all of it.
+func (c *Client) PushesSince(ctx context.Context, r Repo, ref string, id int64) ([]Push, error) {
+	var list []Push
+	err := c.pushPages(ctx, r, ref, "", func(page []Push) bool {
 		i := slices.IndexFunc(page, func(p Push) bool { return p.ID == id })
 		if i < 0 {
 			list = append(list, page...)
@@ -75,9 +71,9 @@ func (c *Client) PushesSince(ctx context.Context, r Repo, ref string, id int64, 
 		return false
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return oldestFirst(list), whole, nil
+	return oldestFirst(list), nil
 }
 
 // pushPages shows each page of a branch's record, newest first, for as long as more is wanted.

@@ -22,16 +22,22 @@ type Judged struct {
 
 // lookAtArrivals judges what reached main since the last run, oldest first. An arrival that cannot be judged now (the forge does not
 // answer) stays to be judged by a later run and does not stop the others; until then it gives nothing. Where giving is frozen none is
-// judged. What an arrival ends has ended all the same, in the order in which it came.
+// judged. What an arrival ends has ended all the same, in the order in which it came, and so where there is no time left to judge it.
 func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
 	frozen := len(out.Frozen) > 0
 	seen := out.state.Main
 	if seen == "" || out.Main.IsZero() {
 		return nil // the ledger begins here, and what was merged before it gives nothing; or main is not known
 	}
-	arrivals, err := r.Requests.Arrivals(ctx, gitrepo.NewHash(seen), out.Main)
+	done := judgedCommits(out.Book.Receipts())
+	ask := requests.Asking{Known: func(tip gitrepo.Hash) bool { return done[tip.String()] }, More: out.budget.more}
+	if !frozen {
+		r.judgeLost(ctx, out, ask)
+		frozen = len(out.Frozen) > 0
+	}
+	arrivals, err := r.Requests.Arrivals(ctx, gitrepo.NewHash(seen), out.Main, ask)
 	if errors.Is(err, requests.ErrRewritten) {
-		out.freeze("%v", err)
+		out.losing("%v", err)
 		return nil
 	}
 	if err != nil {
@@ -39,21 +45,28 @@ func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
 		out.fail("read what reached main: %v", err)
 		return nil
 	}
-	done := judgedCommits(out.Book.Receipts())
+	tried := false
 	for i, a := range arrivals {
 		later := arrivals[i+1:]
-		if err := r.endGone(out, a, later); err != nil {
+		if err := r.endGone(out, a, func(id string) bool { return !overtaken(out, id, later) }); err != nil {
 			out.fail("read what commit %.12s ended: %v", a.Tip, err)
 			out.unjudged(a)
 		}
 		if frozen || done[a.Tip.String()] {
 			continue
 		}
+		if a.Later || out.Waiting > 0 || tried && out.budget.spent() {
+			out.Waiting++
+			out.unjudged(a)
+			continue
+		}
+		tried = true
 		if err := r.judge(ctx, out, a, later); err != nil {
 			out.fail("judge commit %.12s: %v; it gives nothing until it can be judged", a.Tip, err)
 			out.unjudged(a)
 		}
 	}
+	r.endLost(out, false)
 	return nil
 }
 
@@ -86,30 +99,39 @@ func (r *Observer) judge(ctx context.Context, out *Outlook, a requests.Arrival, 
 	if !a.Grants() && !a.Configuration() {
 		return nil
 	}
-	if a.Unknown != nil {
-		return a.Unknown
-	}
-	snap, err := r.Requests.Snapshot(a.Base)
+	facts, v, rec, err := r.verdict(ctx, out, a)
 	if err != nil {
 		return err
 	}
-	facts, _, err := r.Requests.Merged(ctx, a, requests.Instant{Now: out.Now, Live: out.liveOf, Held: out.state.HeldTargets()}, out.unfit(snap))
-	if err != nil {
-		return err
-	}
-	v := checks.Judge(ctx, facts, snap.Policies)
-	judgement, err := requests.Judgement(a.Base.String(), facts, v)
-	if err != nil {
-		return err
-	}
-	out.Arrivals = append(out.Arrivals, Judged{Commit: a.Tip.String(), Pull: v.Pull, Verdict: v})
-	rec := ledger.Receipt{Commit: a.Tip.String(), Judgement: judgement}
 	if a.Configuration() {
 		if err := r.decideConfiguration(out, a, v, rec); err != nil {
 			return err
 		}
 	}
 	return decideGrants(out, facts, v, rec, later)
+}
+
+// verdict is that on an arrival, with the receipt that will say so.
+func (r *Observer) verdict(ctx context.Context, out *Outlook, a requests.Arrival) (checks.Facts, checks.Verdict, ledger.Receipt, error) {
+	var none ledger.Receipt
+	if a.Unknown != nil {
+		return checks.Facts{}, checks.Verdict{}, none, a.Unknown
+	}
+	snap, err := r.Requests.Snapshot(a.Base)
+	if err != nil {
+		return checks.Facts{}, checks.Verdict{}, none, err
+	}
+	facts, _, err := r.Requests.Merged(ctx, a, requests.Instant{Now: out.Now, Live: out.liveOf, Held: out.state.HeldTargets()}, out.unfit(snap))
+	if err != nil {
+		return facts, checks.Verdict{}, none, err
+	}
+	v := checks.Judge(ctx, facts, snap.Policies)
+	judgement, err := requests.Judgement(a.Base.String(), facts, v)
+	if err != nil {
+		return facts, v, none, err
+	}
+	out.Arrivals = append(out.Arrivals, Judged{Commit: a.Tip.String(), Pull: v.Pull, Verdict: v})
+	return facts, v, ledger.Receipt{Commit: a.Tip.String(), Judgement: judgement}, nil
 }
 
 // unfit says why no request can be approved on this base: an admin may have pushed a configuration that nobody approved.
@@ -124,12 +146,12 @@ func (o *Outlook) unfit(base *requests.Snapshot) []checks.Reason {
 }
 
 // endGone ends the live grants whose files the arrival removed, or gave to another person or role: that is the end of one grant,
-// which needs nobody's approval, and a request for another.
-func (r *Observer) endGone(out *Outlook, a requests.Arrival, later []requests.Arrival) error {
+// which needs nobody's approval, and a request for another. Those that do not count were not on main then, or came again since.
+func (r *Observer) endGone(out *Outlook, a requests.Arrival, counts func(id string) bool) error {
 	for _, c := range a.Change {
 		id, ok := grants.IDOf(c.Path)
 		g, live := out.state.Grants[id]
-		if !ok || !live || overtaken(out, id, later) {
+		if !ok || !live || !counts(id) {
 			continue
 		}
 		now, err := r.Requests.Grant(c)

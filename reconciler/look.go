@@ -36,7 +36,10 @@ type Outlook struct {
 	Failures  []string // what could not be done
 	Plan      Plan
 
-	repository int64 // the forge's id of the access repository; 0: it did not say
+	record     record
+	mending    bool    // main is not to be written to
+	budget     *budget // for judging
+	repository int64   // the forge's id of the access repository; 0: it did not say
 	approved   *requests.Snapshot
 	began      bool   // the ledger begins with this run
 	unproven   bool   // approved is not what was approved
@@ -52,6 +55,8 @@ type Outlook struct {
 	results    []Result
 	removable  []string // ids of ended grants whose files are still on main
 
+	Waiting int // arrivals that were left to be judged by the next run, for want of time
+
 	Removed       []string
 	RemovalCommit string
 	RemovalPull   int
@@ -65,20 +70,22 @@ func (o *Outlook) freeze(format string, args ...any) {
 	o.Frozen = append(o.Frozen, fmt.Sprintf(format, args...))
 }
 
-// walked is the main commit up to which everything was judged. Where giving is frozen it stays where it was.
-func (o *Outlook) walked() string {
-	if o.stuckAt != "" {
-		return o.stuckAt
+// walked is the main commit up to which everything was judged, and the last push of main that need not be looked at again. Where
+// giving is frozen both stay where they were; and while arrivals are to be judged, what was hidden of them may still be found.
+func (o *Outlook) walked() (main string, push int64) {
+	was := o.Book.State()
+	switch {
+	case o.stuckAt != "":
+		return o.stuckAt, was.Push
+	case len(o.Frozen) > 0 && was.Main != "":
+		return was.Main, was.Push
 	}
-	if len(o.Frozen) > 0 && o.Book.State().Main != "" {
-		return o.Book.State().Main
-	}
-	return o.Main.String()
+	return o.Main.String(), o.lastPush()
 }
 
 // Look reads main, the ledger and the targets, judges what arrived, and plans. It writes nothing.
 func (r *Observer) Look(ctx context.Context, o Options) (*Outlook, error) {
-	out := &Outlook{Now: o.Now}
+	out := &Outlook{Now: o.Now, budget: newBudget(r.Clock)}
 	if err := r.lookAtMain(ctx, out); err != nil {
 		return nil, err
 	}
@@ -88,6 +95,7 @@ func (r *Observer) Look(ctx context.Context, o Options) (*Outlook, error) {
 	if b := out.approved.Configuration.Config.Branch; out.approved.Configuration.Usable && !out.unproven && b != r.Branch {
 		return nil, fmt.Errorf("lapse.yaml says the main branch is %s, and this run was told %s", b, r.Branch)
 	}
+	r.lookAtPushes(ctx, out)
 	if err := r.lookAtArrivals(ctx, out); err != nil {
 		return nil, err
 	}

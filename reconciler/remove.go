@@ -14,9 +14,9 @@ import (
 const removalBranch = "lapse/removal"
 
 // remove commits the removal of the files of ended grants: all in one commit, and only where the targets, read back, no longer
-// show what they gave. A removal that is blocked is bookkeeping that waits; the access is gone already.
+// show what they gave, and main need not be put right first. A removal that is blocked is bookkeeping that waits; the access is gone already.
 func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) error {
-	if len(out.removable) == 0 || out.tip.Commit != out.Main {
+	if len(out.removable) == 0 || out.tip.Commit != out.Main || out.mending {
 		return nil
 	}
 	held := outstanding(out.Book.State())

@@ -25,6 +25,8 @@ type Report struct {
 	Removed       []string  `json:"removed,omitempty"`  // ids
 	RemovalCommit string    `json:"removal_commit,omitempty"`
 	RemovalPull   int       `json:"removal_pull,omitempty"`
+	Walked        string    `json:"walked,omitempty"`  // the commit up to which main was judged, where some of it waits
+	Waiting       int       `json:"waiting,omitempty"` // changes of main that the next run judges, for want of time
 	Live          int       `json:"live"`
 	Next          time.Time `json:"next,omitzero"` // when a grant begins or ends next
 }
@@ -51,6 +53,9 @@ func (o *Outlook) Report() *Report {
 		Now: o.Now, Main: o.Main.String(), Ledger: o.LedgerTip.String(), Began: o.began, Judged: o.Arrivals, Ended: o.Ended, Plan: o.Plan,
 		Notes: o.Notes, Frozen: o.Frozen, Findings: o.Findings, Failures: o.Failures,
 		Removed: o.Removed, RemovalCommit: o.RemovalCommit, RemovalPull: o.RemovalPull, Live: len(o.state.Grants), Next: o.next(),
+	}
+	if o.Waiting > 0 {
+		rep.Walked, rep.Waiting = o.stuckAt, o.Waiting
 	}
 	for _, res := range o.results {
 		oc := Outcome{Holding: res.Step.Holding(), Name: res.Step.Name, Grants: res.Step.Grants, Cause: res.Step.Cause, Until: res.Step.Until, Overrun: res.Overrun}

@@ -62,6 +62,7 @@ type Observer struct {
 	Open     Opener
 	Branch   string
 	Log      *slog.Logger
+	Clock    func() time.Time // how long judging may take, and when the targets had been read back: an overrun is measured, not assumed
 
 	targets map[string]opened
 }
@@ -75,7 +76,6 @@ type Reconciler struct {
 	Signer gitrepo.Signer    // signs commits
 	Pulls  Pulls             // nil where removal is by push
 	Author gitrepo.Signature // of commits; When is set by the run
-	Clock  func() time.Time  // read when the targets have been read back, so that an overrun is measured and not assumed
 }
 
 // Options are what a person asks of one run.
@@ -199,7 +199,11 @@ func (r *Reconciler) append(ctx context.Context, now time.Time, out *Outlook, re
 		return errors.New(out.detached)
 	}
 	book := *out.Book // Append replaces what it changes, so the book as it was stays good until the push is through
-	files, err := book.Append(r.Key, now, out.walked(), all...)
+	main, push := out.walked()
+	for i := range all {
+		all[i].Push = push
+	}
+	files, err := book.Append(r.Key, now, main, all...)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type Staying struct {
 //
 //	at each begin and end of a grant
 //	when main moved, as a look every Poll tells
-//	after Poll, while something could not be done
+//	after Poll, while something could not be done or waits to be judged
 //
 // until s.Until, or until ctx ends.
 func Stay(ctx context.Context, s Staying) {
@@ -46,7 +46,7 @@ func (s Staying) await(ctx context.Context, seen *Report) bool {
 			return false
 		}
 		due := !seen.Next.IsZero() && !s.Now().Before(seen.Next)
-		if due || seen.Failed() || s.Moved(ctx, seen) {
+		if due || seen.Failed() || seen.Waiting > 0 || s.Moved(ctx, seen) {
 			return true
 		}
 	}

@@ -20,6 +20,14 @@ type Arrival struct {
 	Change    []gitrepo.Change
 	// Unknown is why the forge did not say what brought the arrival. It can be asked again; until then nobody can judge.
 	Unknown error
+	// Later: the forge was not asked what brought the arrival.
+	Later bool
+}
+
+// Asking says for which arrivals the forge is asked what brought them.
+type Asking struct {
+	Known func(tip gitrepo.Hash) bool // judged already
+	More  func() bool                 // asked before each of the others; from the first no on they are left for later
 }
 
 // Grants says whether the arrival adds or changes grants, and so needs a pull request behind it.
@@ -50,7 +58,7 @@ var ErrRewritten = errors.New("the main branch no longer descends from the commi
 // Arrivals walks main's first parents from the commit last seen to the tip, oldest first. Steps that change neither grants nor
 // configuration are left out. A history in which `seen` is an ancestor of the tip but not by first parents (a merge with its
 // parents swapped) is one arrival that no pull request brought.
-func (g *Gatherer) Arrivals(ctx context.Context, seen, tip gitrepo.Hash) ([]Arrival, error) {
+func (g *Gatherer) Arrivals(ctx context.Context, seen, tip gitrepo.Hash, ask Asking) ([]Arrival, error) {
 	if seen == tip {
 		return nil, nil
 	}
@@ -68,7 +76,7 @@ func (g *Gatherer) Arrivals(ctx context.Context, seen, tip gitrepo.Hash) ([]Arri
 	if err != nil {
 		return nil, err
 	}
-	return g.walk(ctx, seen, steps)
+	return g.walk(ctx, seen, steps, ask)
 }
 
 func (g *Gatherer) swapped(seen, tip gitrepo.Hash) ([]Arrival, error) {
@@ -79,8 +87,8 @@ func (g *Gatherer) swapped(seen, tip gitrepo.Hash) ([]Arrival, error) {
 }
 
 // walk turns steps (newest first) into arrivals. A rebase merge is several steps, which are judged as the one change they are.
-func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.Hash) ([]Arrival, error) {
-	w := walker{Gatherer: g, seen: seen, steps: steps, at: map[gitrepo.Hash]int{}, pulls: map[int]github.Pull{}, merged: map[int]bool{}}
+func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.Hash, ask Asking) ([]Arrival, error) {
+	w := walker{Gatherer: g, ask: ask, seen: seen, steps: steps, at: map[gitrepo.Hash]int{}, pulls: map[int]github.Pull{}, merged: map[int]bool{}}
 	for i, h := range steps {
 		w.at[h] = i
 	}
@@ -102,6 +110,8 @@ func (g *Gatherer) walk(ctx context.Context, seen gitrepo.Hash, steps []gitrepo.
 // walker is one walk over the first parents of main.
 type walker struct {
 	*Gatherer
+	ask    Asking
+	over   bool // nothing more is asked
 	seen   gitrepo.Hash
 	steps  []gitrepo.Hash       // newest first, since seen
 	at     map[gitrepo.Hash]int // place in steps
@@ -118,6 +128,13 @@ func (w *walker) next(ctx context.Context, base gitrepo.Hash, i int) (Arrival, i
 	}
 	if err != nil || !a.Grants() && !a.Configuration() {
 		return a, i, err
+	}
+	if w.ask.Known(a.Tip) {
+		return a, i, nil
+	}
+	if w.over = w.over || !w.ask.More(); w.over {
+		a.Later = true
+		return a, i, nil
 	}
 	whole, last, err := w.broughtBy(ctx, a, i)
 	switch {

@@ -27,7 +27,7 @@ type Forge interface {
 	Pushes(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
 	NewestPushes(ctx context.Context, repo github.Repo, ref string) (list []github.Push, all bool, err error)
 	Rewinds(ctx context.Context, repo github.Repo, ref string) ([]github.Push, error)
-	PushesSince(ctx context.Context, repo github.Repo, ref string, id int64, pages int) (list []github.Push, whole bool, err error)
+	PushesSince(ctx context.Context, repo github.Repo, ref string, id int64) ([]github.Push, error)
 	RepositoryID(ctx context.Context, repo github.Repo) (int64, error)
 	BaseMoves(ctx context.Context, repo github.Repo, number int, base string, opened time.Time) ([]time.Time, error)
 	PullsOf(ctx context.Context, repo github.Repo, sha string) ([]int, error)

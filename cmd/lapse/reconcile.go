@@ -129,10 +129,10 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	observer := conn.observer(append(ledger.Verifiers{own}, earlier...), func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
 		return open(ctx, c)
 	})
+	observer.Clock = env.now
 	return &reconciler.Reconciler{
 		Observer: observer, Write: conn.git, Key: key, Signer: signer,
 		Pulls: pulls{conn.forge, conn.repo}, Author: gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com"},
-		Clock: env.now,
 	}, nil
 }
 
@@ -170,6 +170,7 @@ func dryRun(ctx context.Context, env *environment, conn *connected, o reconcileO
 		t, err := open(ctx, c)
 		return struct{ reconciler.Lister }{t}, err
 	})
+	observer.Clock = env.now
 	out, err := observer.Look(ctx, opts)
 	if err != nil {
 		return err
@@ -276,6 +277,9 @@ func renderReport(rep *reconciler.Report) render.Report {
 			continue // what it gave stands among what was taken
 		}
 		r.Notes = append(r.Notes, grants.PathOf(e.Grant)+" is over: "+e.Reason)
+	}
+	if rep.Waiting > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("main was walked up to %.12s; %d more changes wait for the next run", rep.Walked, rep.Waiting))
 	}
 	r.Notes = append(append(append(r.Notes, rep.Frozen...), rep.Findings...), rep.Failures...)
 	return r
