@@ -49,7 +49,7 @@ func (r *Repo) fetch(ctx context.Context, specs []refSpec) error {
 		}
 	}
 	for _, m := range moves {
-		if err := r.store.SetReference(plumbing.NewHashReference(plumbing.ReferenceName(m.ref), m.to)); err != nil {
+		if err := r.setRef(m.ref, m.to); err != nil {
 			return fmt.Errorf("move %s: %w", m.ref, err)
 		}
 	}

@@ -30,8 +30,14 @@ func (r *Repo) SetRef(name string, h Hash) error {
 	if !r.Has(h) {
 		return fmt.Errorf("set %s to %s: %w", name, h, ErrNoObject)
 	}
-	if err := r.store.SetReference(plumbing.NewHashReference(plumbing.ReferenceName(name), h)); err != nil {
+	if err := r.setRef(name, h); err != nil {
 		return fmt.Errorf("set %s: %w", name, err)
 	}
 	return nil
+}
+
+func (r *Repo) setRef(name string, h Hash) error {
+	return r.lock.hold(func() error {
+		return r.store.SetReference(plumbing.NewHashReference(plumbing.ReferenceName(name), h))
+	})
 }

@@ -25,6 +25,7 @@ type Repo struct {
 	store  *filesystem.Storage
 	remote Remote
 	link   transporter
+	lock   lock
 	// parents remembers the parents of commits: they cannot change, and every walk asks again.
 	parents map[Hash][]Hash
 }
@@ -48,13 +49,17 @@ func Open(ctx context.Context, dir string, remote Remote) (*Repo, error) {
 	store := filesystem.NewStorageWithOptions(osfs.New(dir), cache.NewObjectLRUDefault(), filesystem.Options{
 		LargeObjectThreshold: MaxBlob,
 	})
-	if err := openOrInit(dir, store); err != nil {
+	only, err := lockFor(dir)
+	if err != nil {
 		return nil, fmt.Errorf("open git repository %s: %w", dir, err)
 	}
-	if err := checkWhole(dir, store); err != nil {
+	if err := only.hold(func() error { return openOrInit(dir, store) }); err != nil {
+		return nil, fmt.Errorf("open git repository %s: %w", dir, err)
+	}
+	if err := only.hold(func() error { return checkWhole(dir, store) }); err != nil {
 		return nil, fmt.Errorf("open git repository %s: %w; find out who did that, then delete the folder: it is made again", dir, err)
 	}
-	return &Repo{store: store, remote: remote, link: link, parents: map[Hash][]Hash{}}, nil
+	return &Repo{store: store, remote: remote, link: link, lock: only, parents: map[Hash][]Hash{}}, nil
 }
 
 func openOrInit(dir string, store *filesystem.Storage) error {
@@ -129,7 +134,11 @@ func (r *Repo) Ref(name string) (Hash, bool, error) {
 			return Hash{}, false, err
 		}
 	}
-	ref, err := storer.ResolveReference(r.store, plumbing.ReferenceName(name))
+	var ref *plumbing.Reference
+	err := r.lock.hold(func() (err error) {
+		ref, err = storer.ResolveReference(r.store, plumbing.ReferenceName(name))
+		return err
+	})
 	if errors.Is(err, plumbing.ErrReferenceNotFound) {
 		return Hash{}, false, nil
 	}
