@@ -38,8 +38,7 @@ func Type() grants.TargetType {
 		Entitlements:   []grants.Form{{{Key: nameKey, Doc: "what is held, a key of the file's holdings", Check: names.Account}}},
 		CheckAccount:   names.Account,
 		LoginIsAccount: true,
-		Native:         true,
-		End:            "Lapse writes the end to the file, for whoever reads it to honour, and takes the holding away when it next runs.",
+		End:            "The reconciler takes the holding away; its end stands in the file too, and binds nobody who does not look.",
 	}
 }
 
