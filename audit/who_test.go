@@ -16,7 +16,7 @@ func bookOf(t *testing.T, rs ...ledger.Receipt) *ledger.Book {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := ledger.NewBook(0)
+	b := ledger.NewBook(1)
 	for _, r := range rs {
 		if _, err := b.Append(key, r.Time, "c1", r); err != nil {
 			t.Fatal(err)
