@@ -67,6 +67,9 @@ func (x *exchange) mayMerge(p *pull, method, sha string) error {
 			return notMergeable(blocked)
 		}
 	}
+	if blocked := x.rulesetMerge(p); blocked != "" {
+		return notMergeable(blocked)
+	}
 	return nil
 }
 

@@ -105,11 +105,11 @@ type pushRule struct{ rule, ref, message string }
 // pushRules are what protection says of moving a branch to a commit.
 func (s *Server) pushRules(c caller, r *repo, ref, to string) []pushRule {
 	branch, isBranch := strings.CutPrefix(ref, "refs/heads/")
+	rules := s.rulesetPush(c, r, ref, to)
 	p := r.protections[branch]
 	if !isBranch || p == nil {
-		return nil
+		return rules
 	}
-	var rules []pushRule
 	if !p.AllowForcePushes {
 		rules = append(rules, pushRule{"forward", ref, "Cannot force-push to this branch"})
 	}

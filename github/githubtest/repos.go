@@ -46,6 +46,10 @@ type repo struct {
 	checks     map[string][]*checkRun // by SHA
 	labels     map[string]*label      // by lower-case name
 	dispatches []Dispatch
+
+	rulesets     []*ruleset
+	environments map[string]*environment
+	disabled     map[string]string // state of workflows that are not active, by file name
 }
 
 func (r *repo) fullName() string { return r.owner.login + "/" + r.name }

@@ -39,6 +39,7 @@ func routeTable() map[string]handler {
 		"PUT /orgs/{org}/teams/{team}/memberships/{user}":    (*exchange).setTeamMembership,
 		"DELETE /orgs/{org}/teams/{team}/memberships/{user}": (*exchange).removeTeamMembership,
 	}
+	maps.Copy(table, settingsRoutes())
 	maps.Copy(table, repoRoutes())
 	return table
 }

@@ -116,7 +116,7 @@ func (x *exchange) mergeability(p *pull) (mergeable any, state string) {
 		return false, "dirty"
 	case p.draft:
 		return true, "draft"
-	case rules != nil && x.blockedBy(p, rules) != "":
+	case rules != nil && x.blockedBy(p, rules) != "", x.rulesetMerge(p) != "":
 		return true, "blocked"
 	}
 	return true, "clean"
