@@ -102,7 +102,7 @@ func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) ([]
 	}
 	var lost []gitrepo.Hash
 	for _, h := range append(were, rewinds...) {
-		own, err := r.lostAt(ctx, h, tip)
+		own, err := r.lostAt(ctx, h, tip, out.repository)
 		if err != nil {
 			out.freeze("read the ledger as it was at %.12s: %v", h, err)
 			out.fail("read the ledger as it was at %.12s: %v", h, err)
@@ -124,13 +124,13 @@ func rewritten(tip, own gitrepo.Hash) string {
 
 // lostAt is the last of Lapse's own commits up to h, if the tip does not descend from it; else zero. What the forge no longer has
 // either is lost for good, and cannot hold anything up.
-func (r *Observer) lostAt(ctx context.Context, h, tip gitrepo.Hash) (gitrepo.Hash, error) {
+func (r *Observer) lostAt(ctx context.Context, h, tip gitrepo.Hash, repository int64) (gitrepo.Hash, error) {
 	if err := r.Git.FetchHash(ctx, h); errors.Is(err, gitrepo.ErrNoObject) {
 		return gitrepo.Hash{}, nil
 	} else if err != nil {
 		return gitrepo.Hash{}, err
 	}
-	own, err := r.lastOwn(h)
+	own, err := r.lastOwn(h, repository)
 	if err != nil || own.IsZero() {
 		return gitrepo.Hash{}, err
 	}
@@ -144,17 +144,32 @@ func (r *Observer) lostAt(ctx context.Context, h, tip gitrepo.Hash) (gitrepo.Has
 	return own, nil
 }
 
-// lastOwn is the newest commit, back from h by first parents, that one of the trusted keys signed; zero: none.
-func (r *Observer) lastOwn(h gitrepo.Hash) (gitrepo.Hash, error) {
+// isOf says whether the ledger at a commit is that of the repository, by the head of its state. Where it is not known which repository
+// this is, any may be.
+func (r *Observer) isOf(commit gitrepo.Hash, repository int64) bool {
+	files, err := r.Git.FS(commit)
+	if err != nil {
+		return false
+	}
+	head, err := ledger.ReadHead(files)
+	return err == nil && (repository == 0 || head.Repository == repository)
+}
+
+// lastOwn is the newest commit in the history of h that one of the trusted keys signed for this repository, whatever somebody merged it
+// with; zero: none.
+func (r *Observer) lastOwn(h gitrepo.Hash, repository int64) (gitrepo.Hash, error) {
 	keys := r.keys()
-	chain, err := r.Git.FirstParents(h, gitrepo.Hash{}, 0)
+	history, err := r.Git.Between(gitrepo.Hash{}, h, 0)
 	if err != nil {
 		return gitrepo.Hash{}, err
 	}
-	for _, c := range chain {
+	for _, c := range history {
 		err := r.Git.VerifyCommit(c, keys)
-		if err == nil {
+		if err == nil && r.isOf(c, repository) {
 			return c, nil
+		}
+		if err == nil {
+			continue
 		}
 		if !errors.Is(err, gitrepo.ErrUnsigned) && !errors.Is(err, gitrepo.ErrBadSignature) && !errors.Is(err, gitrepo.ErrMalformed) {
 			return gitrepo.Hash{}, err
@@ -177,7 +192,7 @@ func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrep
 			out.freeze("the ledger does not verify: %s", f)
 		}
 		out.Book, sound = book, sound && err == nil && len(book.Findings) == 0
-		if own, err := r.lastOwn(tip); err == nil && !sound && !own.IsZero() {
+		if own, err := r.lastOwn(tip, out.repository); err == nil && !sound && !own.IsZero() {
 			lost = append(lost, own)
 		}
 	}
@@ -207,7 +222,7 @@ func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrep
 // readByMainsWord reads a ledger of which no trusted key signed anything, as after a key was replaced, with the keys that main names.
 // Anyone who may push to main could name one, so that this says what is to be taken and nothing else.
 func (r *Observer) readByMainsWord(ctx context.Context, tip gitrepo.Hash, out *Outlook) {
-	if own, err := r.lastOwn(tip); err != nil || !own.IsZero() || tip.IsZero() || out.Main.IsZero() {
+	if own, err := r.lastOwn(tip, out.repository); err != nil || !own.IsZero() || tip.IsZero() || out.Main.IsZero() {
 		return
 	}
 	named, err := r.Requests.TrustAt(out.Main.String())

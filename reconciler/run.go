@@ -39,6 +39,7 @@ type GitReader interface {
 	FetchHash(ctx context.Context, h gitrepo.Hash) error
 	IsAncestor(a, b gitrepo.Hash) (bool, error)
 	FirstParents(tip, stop gitrepo.Hash, limit int) ([]gitrepo.Hash, error)
+	Between(base, head gitrepo.Hash, limit int) ([]gitrepo.Hash, error)
 	Commit(h gitrepo.Hash) (gitrepo.Commit, error)
 	VerifyCommit(h gitrepo.Hash, keys []crypto.PublicKey) error
 }
