@@ -11,7 +11,6 @@ import (
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
-	"github.com/lapse-access/lapse/example"
 	"github.com/lapse-access/lapse/github/githubtest"
 )
 
@@ -165,7 +164,7 @@ func TestA46ABrokenPolicyOfLiveGrantsStopsGivingAndNotTaking(t *testing.T) {
 // Whatever becomes unreadable on main, nothing new is given, and what lives is neither taken for it nor left past its end.
 func TestA47WhatIsMissingOrUnreadableGivesNothingNewAndTakesOnTime(t *testing.T) {
 	t.Parallel()
-	shipped, err := example.Files()
+	shipped, err := stage.Files()
 	if err != nil {
 		t.Fatal(err)
 	}

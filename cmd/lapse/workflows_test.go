@@ -207,7 +207,7 @@ jobs:
     steps:
       - id: lapse
         continue-on-error: true
-        uses: lapse-access/lapse@0000000000000000000000000000000000000000
+        uses: lapse-access/lapse@521ac06fde51cb8208c746ab973aeebac7d37922
         with: {command: "COMMAND", app-id: "${{ secrets.LAPSE_APP_ID }}", private-key: "${{ secrets.LAPSE_APP_PRIVATE_KEY }}"}
       - env: {OUTPUTS: "${{ toJSON(steps.lapse.outputs) }}"}
         run: echo "outputs=$(tr -d '\n' <<<"$OUTPUTS")"

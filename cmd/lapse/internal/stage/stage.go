@@ -1,5 +1,5 @@
 // Package stage sets up what the demo and the end-to-end tests play on: the stateful GitHub of package githubtest with an
-// organisation, its people and teams, and an access repository made of the files of package example.
+// organisation, its people and teams, and an access repository made of the files of package example, with a vault.
 //
 //	alice, bob      engineering
 //	carol           security, data-platform
@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/lapse-access/lapse/example"
 	"github.com/lapse-access/lapse/github/githubtest"
 	"github.com/lapse-access/lapse/ledger"
 )
@@ -76,7 +75,7 @@ func (s *Stage) people() {
 }
 
 func (s *Stage) repository(over map[string]string) error {
-	files, err := example.Files()
+	files, err := Files()
 	if err != nil {
 		return err
 	}
@@ -102,9 +101,6 @@ func (s *Stage) repository(over map[string]string) error {
 	}
 	return nil
 }
-
-// exampleVault is where example/lapse.yaml keeps the vault.
-const exampleVault = "/var/lib/lapse/vault.json"
 
 // Environment is what the command is to find in its environment.
 func (s *Stage) Environment(cache string) map[string]string {
