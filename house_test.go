@@ -35,6 +35,7 @@ var rooms = map[string][]string{
 	"cmd/lapse/internal/render": {"audit", "checks", "grants"},
 	"cmd/lapse/internal/stage":  {"example", "github/githubtest", "ledger"},
 	"example":                   {},
+	"settings":                  {},
 	"cmd/lapse":                 {"*"},
 }
 

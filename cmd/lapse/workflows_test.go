@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
+	"github.com/lapse-access/lapse/github/githubtest"
 )
 
 // Every workflow is read by actionlint, and every script by shellcheck.
@@ -89,6 +90,13 @@ func newWorkflows(t *testing.T, store string, files map[string]string) *workflow
 	t.Helper()
 	th := newTheatreAt(t, time.Now, files)
 	w := &workflows{theatre: th, run: newRunner(t, store, th.APIURL(), th.URL(), stage.Repo, th.RepoDir(stage.Repo))}
+	w.secrets = map[string]string{"LAPSE_APP_ID": fmt.Sprint(lapseApp), "LAPSE_APP_PRIVATE_KEY": addApp(t, th.Server, stage.Repo), "LAPSE_SIGNING_KEY": string(th.Key)}
+	return w
+}
+
+// addApp registers the App that Lapse acts as and installs it, as people do in the browser. It answers its private key.
+func addApp(t *testing.T, s *githubtest.Server, repos ...string) string {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -97,12 +105,10 @@ func newWorkflows(t *testing.T, store string, files map[string]string) *workflow
 	if err != nil {
 		t.Fatal(err)
 	}
-	th.AddApp(lapseApp, "lapse", stage.Org, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), map[string]string{
+	s.AddApp(lapseApp, "lapse", stage.Org, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), map[string]string{
 		"contents": "write", "issues": "write", "pull_requests": "write", "checks": "write", "statuses": "write", "members": "write",
-	}, stage.Repo)
-	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	w.secrets = map[string]string{"LAPSE_APP_ID": fmt.Sprint(lapseApp), "LAPSE_APP_PRIVATE_KEY": string(private), "LAPSE_SIGNING_KEY": string(th.Key)}
-	return w
+	}, repos...)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 
 // caughtUp waits until it is as late as the forge says that it is: it puts every change into a second of its own.

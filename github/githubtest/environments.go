@@ -194,3 +194,16 @@ func (s *Server) Secrets(fullName, environment string) map[string]string {
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 func sameID(s string, id int64) bool { return s == itoa(id) }
+
+// Seal puts secrets of some value into an environment.
+func (s *Server) Seal(fullName, environment string, names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.mustRepo(fullName).environments[environment]
+	if e == nil {
+		panic("githubtest: " + fullName + " has no environment " + environment)
+	}
+	for _, name := range names {
+		e.secrets[name] = envSecret{at: s.tick(), value: name}
+	}
+}
