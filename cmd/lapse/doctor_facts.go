@@ -87,8 +87,15 @@ func (e examination) asks(ctx context.Context, f *settings.Facts, c *grants.Conf
 		for _, v := range t.Settings {
 			addSecret(secrets, v)
 		}
-		if t.Type == "github" {
-			f.Needs["members"] = "write"
+	}
+	for _, r := range c.Roles {
+		for _, ent := range r.Entitlements {
+			switch t := c.Config.Targets[ent.Target]; {
+			case t.Type == "github" && ent.Values["team"] != "":
+				f.Needs["members"] = "write"
+			case t.Type == "github" && ent.Values["repository"] != "":
+				f.Needs["administration"] = "write"
+			}
 		}
 	}
 	f.Secrets = slices.Sorted(maps.Keys(secrets))

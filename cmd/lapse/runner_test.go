@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -41,13 +42,14 @@ func tool(t *testing.T, name string) string {
 // a token. It is act in host mode. The action is this module's, as its files are now; the actions that it uses are played by
 // testdata/actions.
 type runner struct {
-	t      *testing.T
-	dir    string
-	store  string // what actions/cache keeps
-	repo   string // bare, on disk
-	env    map[string]string
-	replay []string // arguments that say where actions are
-	runs   int
+	t         *testing.T
+	dir       string
+	store     string // what actions/cache keeps
+	repo      string // bare, on disk
+	env       map[string]string
+	replay    []string // arguments that say where actions are
+	runs      int
+	authority string // file of the certificate that the server's is signed by; "" for those of the machine
 }
 
 // newRunner serves the repository owner/name, which is at repo on disk.
@@ -119,6 +121,7 @@ func (r *runner) machine() []string {
 	r.must(json.Unmarshal(out, &env))
 	env["PATH"], env["RUNNER_STORE"] = os.Getenv("PATH"), r.store
 	env["HOME"], env["XDG_CACHE_HOME"] = filepath.Join(r.dir, "home"), filepath.Join(r.dir, "cache")
+	env["SSL_CERT_FILE"] = r.authority
 	var list []string
 	for k, v := range env {
 		list = append(list, k+"="+v)
@@ -150,6 +153,38 @@ func (r *runner) actions(tree string) []string {
 		}
 	}
 	return r.replay
+}
+
+// prebuilt puts this test's own program where the action keeps what it built: the same command, by the clock of the forge.
+func (r *runner) prebuilt() {
+	r.t.Helper()
+	source := r.source()
+	said := filepath.Join(r.dir, "found")
+	cmd := exec.Command("bash", filepath.Join(source, "action", "find.sh"))
+	cmd.Env = append(os.Environ(), "GITHUB_ACTION_PATH="+source, "GITHUB_OUTPUT="+said, "RUNNER_TEMP="+r.dir, "GITHUB_SERVER_URL=https://localhost",
+		"LAPSE_VERSION=", "LAPSE_ACTION_REF=main", "LAPSE_ACTION_REPOSITORY=lapse-access/lapse")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		r.t.Fatalf("find.sh: %v: %s", err, out)
+	}
+	text, err := os.ReadFile(said)
+	r.must(err)
+	state := strings.TrimPrefix(strings.TrimSpace(string(text)), "source=")
+	arch := map[string]string{"amd64": "X64", "arm64": "ARM64"}[runtime.GOARCH]
+	r.must(os.MkdirAll(filepath.Join(r.store, "lapse-program-Linux-"+arch+"-"+state), 0o700))
+	self, err := os.Executable()
+	r.must(err)
+	r.must(os.Link(r.lapse(self), filepath.Join(r.store, "lapse-program-Linux-"+arch+"-"+state, "lapse")))
+}
+
+// lapse is this test's own program under the name by which it is the command.
+func (r *runner) lapse(self string) string {
+	r.t.Helper()
+	path := filepath.Join(r.dir, "bin", "lapse")
+	r.must(os.MkdirAll(filepath.Dir(path), 0o700))
+	text, err := os.ReadFile(self)
+	r.must(err)
+	r.must(os.WriteFile(path, text, 0o700))
+	return path
 }
 
 // source is a copy of this module's files: what a checkout of it would hold, and what git does not know yet.

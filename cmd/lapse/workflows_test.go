@@ -86,10 +86,10 @@ type workflows struct {
 
 const lapseApp = 4711
 
-func newWorkflows(t *testing.T, store string, files map[string]string) *workflows {
+func newWorkflows(t *testing.T, files map[string]string) *workflows {
 	t.Helper()
 	th := newTheatreAt(t, time.Now, files)
-	w := &workflows{theatre: th, run: newRunner(t, store, th.APIURL(), th.URL(), stage.Repo, th.RepoDir(stage.Repo))}
+	w := &workflows{theatre: th, run: newRunner(t, t.TempDir(), th.APIURL(), th.URL(), stage.Repo, th.RepoDir(stage.Repo))}
 	w.secrets = map[string]string{"LAPSE_APP_ID": fmt.Sprint(lapseApp), "LAPSE_APP_PRIVATE_KEY": addApp(t, th.Server, stage.Repo), "LAPSE_SIGNING_KEY": string(th.Key)}
 	return w
 }
@@ -156,24 +156,9 @@ func (w *workflows) holds(login string) bool {
 	return slices.Contains(w.Members(stage.Org, "prod-oncall"), login)
 }
 
-// TestWorkflows runs the workflows of the example under act. What one of them builds serves all.
-func TestWorkflows(t *testing.T) {
-	store := t.TempDir()
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T, string)
-	}{
-		{"take a grant from its request to its removal", takeAGrantFromItsRequestToItsRemoval},
-		{"put out what the action did", putOutWhatTheActionDid},
-		{"answer an issue with its request", answerAnIssueWithItsRequest},
-	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, store) })
-	}
-}
-
-// The workflows of the example do all that a grant needs, with the permissions that they ask for and the secrets that they name.
-func takeAGrantFromItsRequestToItsRemoval(t *testing.T, store string) {
-	w := newWorkflows(t, store, nil)
+// With the program as the action builds it from its source, the workflows of the example do all that a grant needs, with the permissions that they ask for and the secrets that they name.
+func TestWorkflowsTakeAGrantFromItsRequestToItsRemoval(t *testing.T) {
+	w := newWorkflows(t, nil)
 	n := w.ask("alice", "alice-prod", grantEntry("alice-prod", strings.Replace(oneHour, "1h", "40s", 1)))
 
 	out, ok := w.check("pull_request_target", w.pullEvent(n))
@@ -220,12 +205,13 @@ jobs:
 `
 
 // A workflow that goes on with what the action says finds it in its outputs, whatever the end.
-func putOutWhatTheActionDid(t *testing.T, store string) {
+func TestTheActionPutsOutWhatItDid(t *testing.T) {
 	over := map[string]string{}
 	for _, command := range []string{"check", "plan", "destroy; echo harm"} {
 		over[".github/workflows/"+command[:4]+".yml"] = strings.Replace(outputs, "COMMAND", command, 1)
 	}
-	w := newWorkflows(t, store, over)
+	w := newWorkflows(t, over)
+	w.run.prebuilt()
 	n := w.ask("alice", "alice-prod", grantEntry("alice-prod", oneHour))
 	for _, c := range []struct{ workflow, want string }{
 		{"chec.yml", `"exit-code":\s*"3",\s*"merged":\s*"",\s*"plan":\s*"",\s*"verdict":\s*"waiting"`},
@@ -242,7 +228,7 @@ func putOutWhatTheActionDid(t *testing.T, store string) {
 }
 
 // The issue form and the command that reads it agree, and the workflow between them answers.
-func answerAnIssueWithItsRequest(t *testing.T, store string) {
+func TestAnIssueIsAnsweredWithItsRequest(t *testing.T) {
 	form, err := os.ReadFile("../../example/.github/ISSUE_TEMPLATE/access.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +239,8 @@ func answerAnIssueWithItsRequest(t *testing.T, store string) {
 	for _, l := range labels {
 		fmt.Fprintf(&body, "### %s\n\n%s\n\n", l[1], answers[l[1]])
 	}
-	w := newWorkflows(t, store, nil)
+	w := newWorkflows(t, nil)
+	w.run.prebuilt()
 	var made struct{ Number int }
 	if err := w.As("alice").Do("POST", "/repos/"+stage.Repo+"/issues", map[string]string{"title": "Access: production", "body": body.String()}, &made); err != nil {
 		t.Fatal(err)

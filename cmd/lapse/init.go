@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lapse-access/lapse/example"
+	"github.com/lapse-access/lapse/github"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/names"
+)
+
+// initOptions are the flags of lapse init.
+type initOptions struct {
+	connection
+	dir    string
+	org    string
+	owners []string
+	key    string
+}
+
+func newInit(env *environment) *cobra.Command {
+	o := &initOptions{}
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Write an access repository to start from, and say what to do next",
+		Long: `Init writes roles, people, policies with their tests, configuration, workflows, an issue form and a README into a folder, which may be
+an existing repository: it never changes a file that is there, and says which it left alone. It makes the key that signs receipts
+and commits, outside of the folder, and prints the next steps, each with the commands to run.
+
+The owners approve at first, and may ask; two are needed, for nobody approves their own. With a token (` + tokenHint + `)
+their numeric ids are looked up; without one write them as LOGIN:ID.`,
+		Example: `  lapse init --org acme --owner carol --owner dan
+  lapse init --org acme --owner carol:583233 --owner dan:583234 --repo acme/access --dir access`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runInit(c.Context(), env, *o) },
+	}
+	o.flags(c.Flags())
+	f := c.Flags()
+	f.Lookup("repository").Usage = "access repository, `owner/name`; also --repo (default ORG/access)"
+	f.StringVar(&o.dir, "dir", ".", "write into this `folder`")
+	f.StringVar(&o.org, "org", "", "the `organisation` on GitHub")
+	f.StringArrayVar(&o.owners, "owner", nil, "a `login`, or login:id, of who approves at first; repeat it")
+	f.StringVar(&o.key, "key", "", "`file` of the signing key, made where it is not there (default in the user's configuration folder)")
+	return c
+}
+
+func runInit(ctx context.Context, env *environment, o initOptions) error {
+	if err := o.complete(ctx, env); err != nil {
+		return err
+	}
+	repo, err := github.ParseRepo(or(o.repository, o.org+"/access"))
+	if err != nil {
+		return usagef("--repo: %w", err)
+	}
+	owners, err := o.people(ctx, env, repo)
+	if err != nil {
+		return err
+	}
+	if o.key, err = o.keyFile(env, repo); err != nil {
+		return err
+	}
+	key, err := initKey(env, o.key)
+	if err != nil {
+		return err
+	}
+	files, err := example.For(example.Choices{Org: o.org, Branch: o.branch, Owners: owners, Action: ownCommit(),
+		TrustAt: ledger.TrustDir + "/lapse.pub", Trust: key.PublicPEM()})
+	if err != nil {
+		return err
+	}
+	if err := writeAccess(env, o.dir, files); err != nil {
+		return err
+	}
+	if len(owners) < 2 {
+		fmt.Fprintln(env.err, "lapse: with one owner nobody can approve what that owner asks for: add another to people.yaml")
+	}
+	return printSteps(env.out, begin{
+		repo: repo, server: o.server(env), branch: o.branch, dir: o.dir, key: homeWord(o.key, env.getenv("HOME")), files: slices.Sorted(maps.Keys(files)),
+		cloned: exists(filepath.Join(o.dir, ".git")), api: or(o.apiURL, env.getenv("GITHUB_API_URL")),
+	})
+}
+
+// complete asks for what is missing, where somebody can be asked.
+func (o *initOptions) complete(ctx context.Context, env *environment) error {
+	if env.asks {
+		a := env.asker()
+		if o.org == "" {
+			org, err := a.ask(ctx, question{text: "The organisation on GitHub?", check: names.Organization})
+			if err != nil {
+				return err
+			}
+			o.org = org
+		}
+		if len(o.owners) == 0 {
+			logins, err := a.ask(ctx, question{text: "Who approves at first? Two logins or more, with spaces between:", check: func(s string) error {
+				if len(strings.Fields(s)) == 0 {
+					return errors.New("want a login")
+				}
+				return nil
+			}})
+			if err != nil {
+				return err
+			}
+			o.owners = strings.Fields(logins)
+		}
+	}
+	if err := names.Organization(o.org); err != nil {
+		return usagef("--org: %w", err)
+	}
+	if err := names.Branch(o.branch); err != nil {
+		return usagef("--branch: %w", err)
+	}
+	if len(o.owners) == 0 {
+		return usagef("who approves at first? use --owner LOGIN, twice or more")
+	}
+	return nil
+}
+
+// people are the owners with their ids, looked up where they are not given.
+func (o *initOptions) people(ctx context.Context, env *environment, repo github.Repo) ([]example.Owner, error) {
+	var out []example.Owner
+	for _, text := range o.owners {
+		login, id, given := strings.Cut(text, ":")
+		login = strings.TrimPrefix(login, "@")
+		if err := names.Login(login); err != nil {
+			return nil, usagef("--owner %q: %w", text, err)
+		}
+		owner := example.Owner{Login: login}
+		var err error
+		if given {
+			if owner.ID, err = strconv.ParseInt(id, 10, 64); err != nil || owner.ID <= 0 {
+				return nil, usagef("--owner %q: want LOGIN:ID with the number that `gh api users/%s --jq .id` tells", text, login)
+			}
+		} else if owner, err = o.lookUp(ctx, env, login); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(out, func(other example.Owner) bool {
+			return strings.EqualFold(other.Login, owner.Login) || other.ID == owner.ID
+		}) {
+			return nil, usagef("--owner %q: named twice", text)
+		}
+		out = append(out, owner)
+	}
+	return out, nil
+}
+
+func (o *initOptions) lookUp(ctx context.Context, env *environment, login string) (example.Owner, error) {
+	token := env.token()
+	if token == "" {
+		return example.Owner{}, usagef("--owner %s: which number has that account? write --owner %s:ID, or %s", login, login, tokenHint)
+	}
+	forge, err := o.forgeWith(env, token, env.logger(o.verbose))
+	if err != nil {
+		return example.Owner{}, err
+	}
+	account, found, err := forge.User(ctx, login)
+	if err != nil {
+		return example.Owner{}, err
+	}
+	if !found || account.Bot {
+		return example.Owner{}, usagef("--owner %s: GitHub knows no such person", login)
+	}
+	return example.Owner{Login: account.Login, ID: account.ID}, nil
+}
+
+// keyFile is where the signing key is, or will be: outside of every repository.
+func (o *initOptions) keyFile(env *environment, repo github.Repo) (string, error) {
+	if o.key != "" {
+		return filepath.Abs(o.key)
+	}
+	base := env.getenv("XDG_CONFIG_HOME")
+	if base == "" && env.getenv("HOME") != "" {
+		base = filepath.Join(env.getenv("HOME"), ".config")
+	}
+	if base == "" {
+		return "", usagef("no place for the signing key: use --key")
+	}
+	return filepath.Join(base, "lapse", repo.Owner+"-"+repo.Name+".pem"), nil
+}
+
+// initKey loads the key that is there, or makes it, readable by its owner alone.
+func initKey(env *environment, path string) (*ledger.Key, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		env.uses(string(text))
+		fmt.Fprintf(env.err, "lapse: took the signing key that is there: %s\n", path)
+		return ledger.LoadKey(text, nil)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the signing key: %w", err)
+	}
+	key, text, err := ledger.GenerateKey()
+	if err != nil {
+		return nil, err
+	}
+	env.uses(string(text))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("the signing key: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the signing key: %w", err)
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("the signing key: %w", err)
+	}
+	fmt.Fprintf(env.err, "lapse: made the signing key %s: keep it out of every repository\n", path)
+	return key, nil
+}
+
+// ownCommit is the commit that this program was built from, for the workflows to name; "" if it is not known to be a whole commit.
+func ownCommit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if settings["vcs.modified"] != "false" || names.SHA(settings["vcs.revision"]) != nil {
+		return ""
+	}
+	return settings["vcs.revision"]
+}
+
+// writeAccess writes the files that are not there. The folder's own links lead nowhere outside of it.
+func writeAccess(env *environment, dir string, files map[string]string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open the folder: %w", err)
+	}
+	defer root.Close()
+	wrote := 0
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		if err := root.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+		f, err := root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			fmt.Fprintf(env.err, "lapse: left alone what is there: %s\n", path)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+		_, err = f.WriteString(files[path])
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+		wrote++
+	}
+	fmt.Fprintf(env.err, "lapse: wrote %d files into %s\n", wrote, dir)
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
