@@ -117,6 +117,25 @@ func TestInitWantsAnOrganisationAndPeople(t *testing.T) {
 	}
 }
 
+// On a terminal init asks for what it was not told, and looks people up by the token.
+func TestInitAsksOnATerminal(t *testing.T) {
+	th := newTheatre(t, nil)
+	dir := filepath.Join(t.TempDir(), "access")
+	env := th.environment("init", "--dir", dir, "--key", filepath.Join(t.TempDir(), "key.pem"))
+	env.asks, env.in = true, strings.NewReader("not an org\nacme\ncarol DAN\n")
+	if code := run(context.Background(), env); code != exitFine {
+		t.Fatalf("exit %d", code)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "people.yaml"))
+	if err != nil || !strings.Contains(string(text), "  carol: {id: 583233}\n  dan: {id: 583234}\n") {
+		t.Errorf("people.yaml: %v\n%s", err, text)
+	}
+	env = th.environment("init", "--org", "acme", "--owner", "nobody-here", "--dir", filepath.Join(t.TempDir(), "access"))
+	if code := run(context.Background(), env); code != exitUsage {
+		t.Errorf("an owner whom GitHub does not know: exit %d", code)
+	}
+}
+
 // newcomer is somebody with an organisation, gh, and nothing else yet.
 type newcomer struct {
 	*githubtest.Server
