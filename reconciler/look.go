@@ -92,6 +92,7 @@ func (r *Observer) Look(ctx context.Context, o Options) (*Outlook, error) {
 	if err := r.lookAtLedger(ctx, o, out); err != nil {
 		return nil, err
 	}
+	out.forward()
 	if b := out.approved.Configuration.Config.Branch; out.approved.Configuration.Usable && !out.unproven && b != r.Branch {
 		return nil, fmt.Errorf("lapse.yaml says the main branch is %s, and this run was told %s", b, r.Branch)
 	}

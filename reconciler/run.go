@@ -114,6 +114,7 @@ func (r *Reconciler) Run(ctx context.Context, o Options) (*Report, error) {
 
 // execute does what the outlook says, in the order that leaves nothing unknown behind if it is stopped anywhere.
 func (r *Reconciler) execute(ctx context.Context, o Options, out *Outlook) error {
+	o.Now = out.Now
 	intended, err := r.intend(ctx, o, out)
 	if err != nil {
 		return err
