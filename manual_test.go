@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -76,9 +75,6 @@ func TestEveryLinkOfTheManualLeadsSomewhere(t *testing.T) {
 			if _, err := fs.Stat(os.DirFS("."), filepath.ToSlash(filepath.Join(filepath.Dir(page), m[1]))); err != nil {
 				t.Errorf("%s: %v", page, err)
 			}
-		}
-		if strings.Contains(text, "TODO") {
-			t.Errorf("%s is not finished", page)
 		}
 	}
 }
