@@ -71,7 +71,7 @@ func runInit(ctx context.Context, env *environment, o initOptions) error {
 	if o.key, err = o.keyFile(env, repo); err != nil {
 		return err
 	}
-	key, err := initKey(env, o.key)
+	key, err := initKey(env, o.key, o.dir)
 	if err != nil {
 		return err
 	}
@@ -115,6 +115,9 @@ func (o *initOptions) complete(ctx context.Context, env *environment) error {
 			}
 			o.owners = strings.Fields(logins)
 		}
+	}
+	if o.org == "" {
+		return usagef("which organisation? use --org, and --owner LOGIN for each who approves at first, twice or more")
 	}
 	if err := names.Organization(o.org); err != nil {
 		return usagef("--org: %w", err)
@@ -190,17 +193,36 @@ func (o *initOptions) keyFile(env *environment, repo github.Repo) (string, error
 	return filepath.Join(base, "lapse", repo.Owner+"-"+repo.Name+".pem"), nil
 }
 
-// initKey loads the key that is there, or makes it, readable by its owner alone.
-func initKey(env *environment, path string) (*ledger.Key, error) {
+// initKey loads the key that is there, or makes it. A folder that trusts keys already must trust this one: what another key signs
+// would count for nothing there.
+func initKey(env *environment, path, dir string) (*ledger.Key, error) {
+	trust, _ := ledger.LoadVerifiers(os.DirFS(dir)) // what is no key there, doctor tells of
+	strange := usagef("--key %s: %s trusts another key: name the file of that one; without it, init an empty folder, and copy from there what is missing here",
+		path, filepath.Join(dir, ledger.TrustDir))
 	text, err := os.ReadFile(path)
-	if err == nil {
-		env.uses(string(text))
-		fmt.Fprintf(env.err, "lapse: took the signing key that is there: %s\n", path)
-		return ledger.LoadKey(text, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		if len(trust) > 0 {
+			return nil, strange
+		}
+		return makeKey(env, path)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return nil, fmt.Errorf("the signing key: %w", err)
 	}
+	env.uses(string(text))
+	key, err := ledger.LoadKey(text, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the signing key %s: %w", path, err)
+	}
+	if _, trusted := trust.ByID(key.ID()); !trusted && len(trust) > 0 {
+		return nil, strange
+	}
+	fmt.Fprintf(env.err, "lapse: took the signing key that is there: %s\n", path)
+	return key, nil
+}
+
+// makeKey makes a signing key, readable by its owner alone.
+func makeKey(env *environment, path string) (*ledger.Key, error) {
 	key, text, err := ledger.GenerateKey()
 	if err != nil {
 		return nil, err

@@ -104,6 +104,32 @@ func TestInitLeavesAloneWhatIsThere(t *testing.T) {
 	}
 }
 
+// Where a folder trusts a key already, init neither makes nor takes another: what it would sign counts for nothing there.
+func TestInitTakesNoKeyThatTheFolderDoesNotTrust(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	args := []string{"init", "--org", "acme", "--owner", "carol:583233", "--owner", "dan:583234", "--dir", dir}
+	if a := runHere(map[string]string{"HOME": home}, args...); a.code != exitFine {
+		t.Fatal(a)
+	}
+	if err := os.Remove(filepath.Join(dir, "lapse.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := t.TempDir()
+	made := filepath.Join(elsewhere, ".config/lapse/acme-access.pem")
+	if a := runHere(map[string]string{"HOME": elsewhere}, args...); a.code != exitUsage || !strings.Contains(a.err, "trusts another key") || exists(made) {
+		t.Errorf("no key at hand: %s", a)
+	}
+	if a := runHere(map[string]string{"HOME": elsewhere}, "init", "--org", "acme", "--owner", "carol:583233", "--dir", t.TempDir()); a.code != exitFine {
+		t.Fatal(a)
+	}
+	if a := runHere(map[string]string{"HOME": elsewhere}, args...); a.code != exitUsage || exists(filepath.Join(dir, "lapse.yaml")) {
+		t.Errorf("another key at hand: %s", a)
+	}
+	if a := runHere(map[string]string{"HOME": home}, args...); a.code != exitFine || !strings.Contains(a.err, "wrote 1 files") {
+		t.Errorf("the key that is trusted: %s", a)
+	}
+}
+
 // What is not understood is refused before anything is written.
 func TestInitWantsAnOrganisationAndPeople(t *testing.T) {
 	for _, args := range [][]string{
