@@ -112,7 +112,7 @@ func (c connection) forge(env *environment, repo github.Repo, dir string, log *s
 	if c.appID != 0 {
 		key := env.getenv("LAPSE_APP_PRIVATE_KEY")
 		if key == "" {
-			return nil, usagef("--app-id %d: LAPSE_APP_PRIVATE_KEY is empty", c.appID)
+			return nil, usagef("--app-id %d: no key of the App: set LAPSE_APP_PRIVATE_KEY to the text of its private key", c.appID)
 		}
 		o.App = &github.App{ID: c.appID, PrivateKeyPEM: []byte(key), InstallationRepo: repo.String()}
 	} else if o.Token = env.token(); o.Token == "" {

@@ -172,8 +172,12 @@ Exit codes: 0 fine, 1 could not do it, 2 wrong usage, 3 refused or a finding.`),
 		args := c.Args
 		c.Args = func(c *cobra.Command, a []string) error {
 			err := args(c, a)
-			if err != nil && c.HasParent() && c.Runnable() {
-				err = fmt.Errorf("%s does not take the argument %q", c.CommandPath(), strings.Join(a, " "))
+			switch wants := strings.Fields(c.Use)[1:]; {
+			case err == nil || !c.HasParent() || !c.Runnable():
+			case len(a) < len(wants):
+				err = fmt.Errorf("%s wants %s", c.CommandPath(), strings.Join(wants, " "))
+			default:
+				err = fmt.Errorf("%s does not take the argument %q", c.CommandPath(), strings.Join(a[len(wants):], " "))
 			}
 			if err != nil {
 				return usagef("%w; see `%s --help`", err, c.CommandPath())
@@ -184,14 +188,21 @@ Exit codes: 0 fine, 1 could not do it, 2 wrong usage, 3 refused or a finding.`),
 	return root
 }
 
-// flagError says of a number that is none what it should have been.
+// flagError says of a value that is none what it should have been.
 func flagError(err error) error {
 	var bad *pflag.InvalidValueError
-	var number *strconv.NumError
-	if errors.As(err, &bad) && errors.As(err, &number) {
-		return fmt.Errorf("--%s %q: want a whole number, 0 or more", bad.GetFlag().Name, bad.GetValue())
+	if !errors.As(err, &bad) {
+		return err
 	}
-	return err
+	f := bad.GetFlag()
+	var number *strconv.NumError
+	switch {
+	case f.Value.Type() == "bool":
+		return fmt.Errorf("--%s=%s: it takes no value; leave it out for no", f.Name, bad.GetValue())
+	case errors.As(err, &number):
+		return fmt.Errorf("--%s %q: want a whole number, 0 or more", f.Name, bad.GetValue())
+	}
+	return fmt.Errorf("--%s: %w", f.Name, errors.Unwrap(bad))
 }
 
 // version is what this program was built from, by the word of the toolchain: a release's tag, or the commit of a checkout.

@@ -80,8 +80,13 @@ func runRequest(ctx context.Context, env *environment, o requestOptions) error {
 	case o.issue != "":
 		return answerIssue(ctx, env, o)
 	case o.file:
-		return writeRequest(ctx, env, o)
+		return writeRequest(env, o)
 	}
+	return askFor(ctx, env, o)
+}
+
+// askFor sends the request, and asks for what is missing where somebody can be asked.
+func askFor(ctx context.Context, env *environment, o requestOptions) error {
 	if !env.asks {
 		if err := o.complete(); err != nil {
 			return err

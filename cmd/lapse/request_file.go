@@ -1,20 +1,24 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
 	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/names"
 )
 
 // writeRequest writes the grant's file into the working copy, asks nobody and sends nothing.
-func writeRequest(ctx context.Context, env *environment, o requestOptions) error {
+func writeRequest(env *environment, o requestOptions) error {
+	if o.wait || o.json {
+		return usagef("--file sends nothing: leave out --wait and --json")
+	}
 	if err := o.complete(); err != nil {
 		return err
 	}
@@ -35,15 +39,7 @@ func writeRequest(ctx context.Context, env *environment, o requestOptions) error
 	if err != nil {
 		return err
 	}
-	role, known := conf.Roles[g.Role]
-	problems := conf.CheckGrant(g)
-	var r *grants.Role
-	if known {
-		r = &role
-	}
-	now := env.now().UTC()
-	problems = append(problems, grants.CheckInterval(g, now, now, r, conf.Config.Limits)...)
-	if len(problems) > 0 && !o.anyway {
+	if problems := problemsOf(conf, g, env.now().UTC()); len(problems) > 0 && !o.anyway {
 		if err := render.Problems(env.err, problems); err != nil {
 			return err
 		}
@@ -56,6 +52,15 @@ func writeRequest(ctx context.Context, env *environment, o requestOptions) error
 	fmt.Fprintln(env.err, "lapse: commit it on a branch of its own, and open a pull request with nothing else in it")
 	_, err = fmt.Fprintln(env.out, render.Text(filepath.Join(root.Name(), filepath.FromSlash(g.Path()))))
 	return err
+}
+
+// problemsOf are those of the grant if it were merged now.
+func problemsOf(conf *grants.Configuration, g grants.Grant, now time.Time) []grants.Problem {
+	var r *grants.Role
+	if role, known := conf.Roles[g.Role]; known {
+		r = &role
+	}
+	return append(conf.CheckGrant(g), grants.CheckInterval(g, now, now, r, conf.Config.Limits)...)
 }
 
 // workingCopy is the folder with lapse.yaml, here or above. Nothing outside it is read or written, whatever links it holds.
@@ -77,6 +82,9 @@ func workingCopy() (*os.Root, error) {
 // freeHere is the id that was asked for, or the first that no file here has.
 func freeHere(root *os.Root, o requestOptions) (string, error) {
 	if o.id != "" {
+		if err := names.GrantID(o.id); err != nil {
+			return "", usagef("--id: %w", err)
+		}
 		return o.id, nil
 	}
 	return o.freeID(nil, func(id string) (bool, error) {
@@ -97,7 +105,7 @@ func writeNew(root *os.Root, name, text string) error {
 	}
 	f, err := root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already; choose another --id", name)
+		return usagef("--id: %s is there already; choose another", name)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

@@ -25,7 +25,7 @@ const issueMarker = "request"
 
 // answerIssue judges what an issue asks for as if its author sent it now, and comments on it.
 func answerIssue(ctx context.Context, env *environment, o requestOptions) error {
-	if o.role != "" || o.length+o.until+o.start+o.reason+o.ticket+o.user != "" || o.file || o.wait {
+	if o.role+o.length+o.until+o.start+o.reason+o.ticket+o.user+o.id != "" || o.file || o.wait || o.anyway || o.json {
 		return usagef("--from-issue takes everything from the issue: leave out the rest")
 	}
 	number, err := issueNumber(env, o.issue)
