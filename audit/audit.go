@@ -18,7 +18,7 @@ import (
 	"github.com/lapse-access/lapse/ledger"
 )
 
-// Filter picks lives and holders. Its zero value picks all.
+// Filter picks lives. Its zero value picks all.
 type Filter struct {
 	ID    string
 	User  string // a login, in any case of letters

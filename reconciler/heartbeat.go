@@ -18,7 +18,7 @@ const (
 	StaleAfter = time.Hour
 )
 
-// Heartbeat is when a reconcile last came to its end, by Lapse's own word; the zero time if it never said so.
+// heartbeat is when a reconcile last came to its end, by Lapse's own word; the zero time if it never said so.
 func (r *Observer) heartbeat() (time.Time, error) {
 	at, ok, err := r.Git.Ref(heartbeatRef)
 	if err != nil || !ok {
@@ -31,7 +31,7 @@ func (r *Observer) heartbeat() (time.Time, error) {
 	return c.Committer.When.UTC(), err
 }
 
-// LastRun asks the forge when a reconcile last came to its end, by Lapse's own word; the zero time if it never said so.
+// LastRun is the heartbeat as the forge has it now.
 func (r *Observer) LastRun(ctx context.Context) (time.Time, error) {
 	if err := r.Git.Fetch(ctx, heartbeatSpec); err != nil {
 		return time.Time{}, err

@@ -71,7 +71,7 @@ func upTo(pushes []requests.Push, out *Outlook) []requests.Push {
 	return pushes // the record is behind: what it has yet to tell of main comes after these
 }
 
-// last is the id of the last push that is taken account of.
+// lastPush is the id of the last push that is taken account of.
 func (o *Outlook) lastPush() int64 {
 	if n := len(o.record.pushes); n > 0 {
 		return o.record.pushes[n-1].ID
