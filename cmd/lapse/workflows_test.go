@@ -282,4 +282,16 @@ func TestAnIssueIsAnsweredWithItsRequest(t *testing.T) {
 	if !ok || len(comments) != 1 || !strings.Contains(comments[0].Body, "/new/main?filename=grants%2Falice-prod-db-read.yaml") {
 		t.Errorf("the workflow succeeded: %v; comments %+v", ok, comments)
 	}
+
+	// Workflows of any branch can read what is cached: what GitHub says of teams is not there, and what was seen of main is.
+	kept := map[string]int{}
+	if err := filepath.WalkDir(w.run.store, func(_ string, d os.DirEntry, err error) error {
+		kept[d.Name()]++
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if kept["answers"] > 0 || kept["git"] == 0 {
+		t.Errorf("the cache keeps %d folders of answers and %d local copies", kept["answers"], kept["git"])
+	}
 }
