@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -30,7 +31,12 @@ func (r *Observer) Glance(ctx context.Context, now time.Time, main gitrepo.Hash)
 
 // glance is not sure where anything is other than it mostly is.
 func (r *Observer) glance(ctx context.Context, now time.Time, main gitrepo.Hash) (s Standing, sure bool, err error) {
-	if r.Git.Fetch(ctx, "+"+ledgerRef+":"+ledgerHere, heartbeatSpec) != nil {
+	ledgerSpec := "+" + ledgerRef + ":" + ledgerHere
+	err = r.Git.Fetch(ctx, ledgerSpec, heartbeatSpec)
+	if errors.Is(err, gitrepo.ErrNoRef) { // no heartbeat yet
+		err = r.Git.Fetch(ctx, ledgerSpec)
+	}
+	if err != nil {
 		return s, false, nil
 	}
 	tip, ok, err := r.Git.Ref(ledgerHere)

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"crypto"
+	"errors"
 	"time"
 
 	"github.com/lapse-access/lapse/gitrepo"
@@ -12,7 +13,8 @@ const (
 	// heartbeatRef is a commit that says by its time, over Lapse's signature, when a reconcile last came to its end. It has no history:
 	// each takes the place of the one before.
 	heartbeatRef  = "refs/lapse/heartbeat"
-	heartbeatSpec = "+" + heartbeatRef + "*:" + heartbeatRef + "*" // with a star it is no error that there is none
+	heartbeatSpec = "+" + heartbeatRef + ":" + heartbeatRef // no star: anyone may push refs that only begin so
+	heartbeatText = "Lapse ran\n"
 
 	// StaleAfter is how long a reconcile may be past before approvers are warned: schedules of minutes are an hour late at times.
 	StaleAfter = time.Hour
@@ -28,12 +30,15 @@ func (r *Observer) heartbeat() (time.Time, error) {
 		return time.Time{}, nil // somebody else's word
 	}
 	c, err := r.Git.Commit(at)
-	return c.Committer.When.UTC(), err
+	if err != nil || c.Message != heartbeatText {
+		return time.Time{}, err // Lapse signs other commits too, some of runs that never came to their end
+	}
+	return c.Committer.When.UTC(), nil
 }
 
 // LastRun is the heartbeat as the forge has it now.
 func (r *Observer) LastRun(ctx context.Context) (time.Time, error) {
-	if err := r.Git.Fetch(ctx, heartbeatSpec); err != nil {
+	if err := r.Git.Fetch(ctx, heartbeatSpec); err != nil && !errors.Is(err, gitrepo.ErrNoRef) {
 		return time.Time{}, err
 	}
 	return r.heartbeat()
@@ -54,7 +59,7 @@ func (r *Reconciler) sayAlive(ctx context.Context, now time.Time) error {
 	who := r.Author
 	who.When = now
 	none := gitrepo.Hash{}
-	next, err := r.Write.Write(ctx, gitrepo.NewCommit{BaseTree: &none, Message: "Lapse ran\n", Author: who, Committer: who, Signer: r.Signer})
+	next, err := r.Write.Write(ctx, gitrepo.NewCommit{BaseTree: &none, Message: heartbeatText, Author: who, Committer: who, Signer: r.Signer})
 	if err != nil {
 		return err
 	}

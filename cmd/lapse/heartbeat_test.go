@@ -29,10 +29,10 @@ func TestApproversAreToldWhenTheReconcilerLastRan(t *testing.T) {
 		t.Fatal("reconcile failed")
 	}
 	says("The reconciler last ran less than a minute ago.")
-	before := th.git("rev-parse", "refs/lapse/heartbeat")
+	before := strings.TrimSpace(th.git("rev-parse", "refs/lapse/heartbeat"))
 	th.Advance(time.Minute)
 	th.reconcile()
-	if after := th.git("rev-parse", "refs/lapse/heartbeat"); after == before || strings.TrimSpace(th.git("rev-list", "--count", "refs/lapse/heartbeat")) != "1" {
+	if after := strings.TrimSpace(th.git("rev-parse", "refs/lapse/heartbeat")); after == before || strings.TrimSpace(th.git("rev-list", "--count", "refs/lapse/heartbeat")) != "1" {
 		t.Errorf("the heartbeat is at %s after %s, with a history", after, before)
 	}
 
@@ -43,4 +43,18 @@ func TestApproversAreToldWhenTheReconcilerLastRan(t *testing.T) {
 	must(t, err)
 	th.git("update-ref", "refs/lapse/heartbeat", strings.TrimSpace(string(out)))
 	says("warning: The reconciler has never said that it ran.")
+
+	// Nor is every commit of Lapse's own a word that a run came to its end.
+	th.git("update-ref", "refs/lapse/heartbeat", strings.TrimSpace(th.git("rev-parse", "lapse-ledger")))
+	says("warning: The reconciler has never said that it ran.")
+
+	// Where she takes it away, and puts others in its place, they are not even fetched.
+	th.git("update-ref", "refs/lapse/heartbeat", before)
+	says("The reconciler last ran")
+	th.git("update-ref", "-d", "refs/lapse/heartbeat")
+	th.git("update-ref", "refs/lapse/heartbeat/x", strings.TrimSpace(th.git("rev-parse", "main")))
+	says("The reconciler last ran")
+	if a := th.lapse("who"); a.code != exitFine {
+		t.Errorf("who: %s", a)
+	}
 }
