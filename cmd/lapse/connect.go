@@ -73,6 +73,20 @@ func (c connection) server(env *environment) string {
 	return or(c.serverURL, env.getenv("GITHUB_SERVER_URL"), "https://github.com")
 }
 
+// oneGitHub wants both addresses or none to be github.com's: else one server would be sent the token that is for the other, and what
+// somebody has there under the repository's name would be believed.
+func (c connection) oneGitHub(env *environment) error {
+	api, err := url.Parse(or(c.apiURL, env.getenv("GITHUB_API_URL"), "https://api.github.com"))
+	if err != nil {
+		return nil // as whoever uses it says
+	}
+	server, err := url.Parse(c.server(env))
+	if err != nil || strings.EqualFold(server.Host, "github.com") == strings.EqualFold(api.Host, "api.github.com") {
+		return nil
+	}
+	return usagef("GitHub is at %s and its API at %s: give --server-url and --api-url of one server, like https://ghe.acme.com and https://ghe.acme.com/api/v3", server.Host, api.Host)
+}
+
 func (c connection) open(ctx context.Context, env *environment) (*connected, error) {
 	log := env.logger(c.verbose)
 	repo, err := c.accessRepository(ctx, env)
@@ -81,6 +95,9 @@ func (c connection) open(ctx context.Context, env *environment) (*connected, err
 	}
 	if err := names.Branch(c.branch); err != nil {
 		return nil, usagef("--branch: %w", err)
+	}
+	if err := c.oneGitHub(env); err != nil {
+		return nil, err
 	}
 	dir, err := c.cacheFolder(env, repo)
 	if err != nil {

@@ -179,6 +179,18 @@ func (c *connected) step(before, at gitrepo.Hash) (audit.Step, error) {
 		return s, nil
 	}
 	commit, err := c.git.Commit(at)
-	s.At, s.By = commit.Committer.When.UTC(), commit.Author.Name
+	s.At, s.By = writable(commit.Committer.When.UTC()), commit.Author.Name
 	return s, err
+}
+
+// writable is a time that a commit says of itself, which may be any, within what RFC 3339 can write.
+func writable(at time.Time) time.Time {
+	first, last := time.Unix(0, 0).UTC(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	switch {
+	case at.Before(first):
+		return first
+	case at.After(last):
+		return last
+	}
+	return at
 }

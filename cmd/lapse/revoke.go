@@ -58,8 +58,11 @@ func runRevoke(ctx context.Context, env *environment, o revokeOptions) error {
 		return err
 	}
 	v, err := s.judge(ctx, p)
-	if err != nil {
-		return err
+	if err != nil { // whatever is wrong elsewhere, what ends access is sent
+		if ctx.Err() != nil {
+			return err
+		}
+		fmt.Fprintf(lines{env.err}, "lapse: whether Lapse merges it cannot be told here: %v", err)
 	}
 	out, err := s.send(ctx, p)
 	if err != nil {
