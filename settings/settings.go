@@ -91,12 +91,15 @@ func Judge(f Facts) []Finding {
 // Hidden says whether a part could not be seen.
 func (f Facts) Hidden(part string) bool { _, hidden := f.Unseen[part]; return hidden }
 
-func (f Facts) fix() string {
+func (f Facts) fix() string { return f.asApp("doctor --fix") }
+
+// asApp is the command that does something as the App.
+func (f Facts) asApp(do string) string {
 	id := "ID"
 	if f.App != 0 {
 		id = fmt.Sprint(f.App)
 	}
-	return fmt.Sprintf("lapse doctor --fix --repo %s --app-id %s", f.Repository, id)
+	return fmt.Sprintf("lapse %s --repo %s --app-id %s", do, f.Repository, id)
 }
 
 func unseen(f Facts) []Finding {
@@ -121,7 +124,7 @@ func configuration(f Facts) []Finding {
 		out = append(out, Finding{"configuration", p, "mend it by a pull request; lapse check --dir . says more"})
 	}
 	if !f.Ledgered && !f.Hidden("ledger") {
-		out = append(out, Finding{"ledger", "it was never begun: nothing is given", "lapse reconcile --init --repo " + f.Repository})
+		out = append(out, Finding{"ledger", "it was never begun: nothing is given", f.asApp("reconcile --init") + ", with the App's key in LAPSE_APP_PRIVATE_KEY and the signing key in the variable that lapse.yaml names"})
 	}
 	return out
 }
