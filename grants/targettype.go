@@ -16,6 +16,9 @@ type TargetType struct {
 	CheckAccount func(string) error
 	// Native: the target itself honours an end that was written there, whether Lapse runs or not.
 	Native bool
+	// OnGitHub says which team, as "@org/team", or which repository, as "owner/name", an entitlement is about, by the settings of its
+	// target and its own values; "" for neither. Nil: entitlements here are about nothing on GitHub.
+	OnGitHub func(settings, values map[string]string) string
 	// End says in words who guarantees the end of a holding here, and what may outlive it; shown to approvers.
 	End string
 }
@@ -35,6 +38,15 @@ type Field struct {
 
 // Types are the types of target known to this program, by name.
 type Types map[string]TargetType
+
+// OnGitHub is the team or the repository that an entitlement of the configuration is about, as [TargetType] says; "" for neither.
+func (ts Types) OnGitHub(c *Configuration, e Entitlement) string {
+	t := c.Config.Targets[e.Target]
+	if about := ts[t.Type].OnGitHub; about != nil {
+		return about(t.Settings, e.Values)
+	}
+	return ""
+}
 
 // Key identifies the entitlement: its target and values in canonical order, escaped so that no two are alike.
 func (e Entitlement) Key() string {

@@ -3,6 +3,7 @@ package requests
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lapse-access/lapse/checks"
@@ -31,31 +32,17 @@ func (s *Snapshot) guarded(repository string) guarded {
 
 // guards says which entitlements give a hold on Lapse itself. A team below one that approves does: its members count as members of
 // both. above tells the teams above a team, by "@org/slug"; nil: none are known.
-func (s *Snapshot) guards(repository string, above map[string][]string) func(grants.Entitlement) bool {
-	guarded := s.guarded(repository)
+func (g *Gatherer) guards(snap *Snapshot, above map[string][]string) func(grants.Entitlement) bool {
+	guarded := snap.guarded(g.Repo.String())
 	return func(e grants.Entitlement) bool {
-		org, ok := s.organization(e)
-		if !ok {
-			return false
-		}
-		team := teamOf(org, e)
-		for _, t := range above[team] {
-			if guarded[t] {
-				return true
-			}
-		}
-		return guarded[team] || guarded[strings.ToLower(org+"/"+e.Values["repository"])]
+		about := g.about(snap, e)
+		return about != "" && guarded[about] || slices.ContainsFunc(above[about], func(team string) bool { return guarded[team] })
 	}
 }
 
-// organization is the one whose teams and repositories an entitlement is about; false where it is about none.
-func (s *Snapshot) organization(e grants.Entitlement) (string, bool) {
-	t := s.Configuration.Config.Targets[e.Target]
-	return t.Settings["org"], t.Type == "github"
-}
-
-func teamOf(org string, e grants.Entitlement) string {
-	return strings.ToLower("@" + org + "/" + e.Values["team"])
+// about is the team or the repository on GitHub that an entitlement is about, in lower case; "" for neither.
+func (g *Gatherer) about(snap *Snapshot, e grants.Entitlement) string {
+	return strings.ToLower(g.Types.OnGitHub(snap.Configuration, e))
 }
 
 // addGuards looks up the teams above those that the request would give, and tells the facts what gives a hold on Lapse itself.
@@ -66,24 +53,26 @@ func (g *Gatherer) addGuards(ctx context.Context, f *checks.Facts, snap *Snapsho
 			continue
 		}
 		for _, e := range snap.Configuration.Roles[c.After.Role].Entitlements {
-			org, ok := snap.organization(e)
-			if !ok || e.Values["team"] == "" {
+			about := g.about(snap, e)
+			team, ok := strings.CutPrefix(about, "@")
+			if !ok {
 				continue
 			}
-			teams, found, err := g.teamsAbove(ctx, org, e.Values["team"])
+			org, slug, _ := strings.Cut(team, "/")
+			teams, found, err := g.teamsAbove(ctx, org, slug)
 			if err != nil {
 				return err
 			}
 			if !found {
 				f.Unjudgeable = append(f.Unjudgeable, checks.Reason{
-					Pos: e.At, Grant: c.ID, Text: fmt.Sprintf("GitHub shows no team %s, so what it gives a hold on cannot be told", teamOf(org, e)),
+					Pos: e.At, Grant: c.ID, Text: fmt.Sprintf("GitHub shows no team %s, so what it gives a hold on cannot be told", about),
 					Hint: "make the team, or let the token see it",
 				})
 			}
-			above[teamOf(org, e)] = teams
+			above[about] = teams
 		}
 	}
-	f.Guards = snap.guards(g.Repo.String(), above)
+	f.Guards = g.guards(snap, above)
 	return nil
 }
 

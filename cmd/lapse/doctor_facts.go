@@ -90,10 +90,10 @@ func (e examination) asks(ctx context.Context, f *settings.Facts, c *grants.Conf
 	}
 	for _, r := range c.Roles {
 		for _, ent := range r.Entitlements {
-			switch t := c.Config.Targets[ent.Target]; {
-			case t.Type == "github" && ent.Values["team"] != "":
+			switch about := targetTypes().OnGitHub(c, ent); {
+			case strings.HasPrefix(about, "@"):
 				f.Needs["members"] = "write"
-			case t.Type == "github" && ent.Values["repository"] != "":
+			case about != "":
 				f.Needs["administration"] = "write"
 			}
 		}
@@ -136,8 +136,8 @@ func teamsOf(c *grants.Configuration) map[string]bool {
 			add(line.From)
 		}
 		for _, ent := range r.Entitlements {
-			if t := c.Config.Targets[ent.Target]; t.Type == "github" && ent.Values["team"] != "" {
-				all["@"+t.Settings["org"]+"/"+ent.Values["team"]] = true
+			if about := targetTypes().OnGitHub(c, ent); strings.HasPrefix(about, "@") {
+				all[about] = true
 			}
 		}
 	}

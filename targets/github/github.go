@@ -39,6 +39,9 @@ import (
 	"github.com/lapse-access/lapse/reconciler"
 )
 
+// keyOrg is the key of the target's settings.
+const keyOrg = "org"
+
 // The keys of an entitlement.
 const (
 	keyTeam       = "team"
@@ -50,7 +53,7 @@ const (
 func Type() grants.TargetType {
 	return grants.TargetType{
 		Name:     "github",
-		Settings: []grants.Field{{Key: "org", Doc: "the organization whose teams and repositories these are", Check: names.Organization}},
+		Settings: []grants.Field{{Key: keyOrg, Doc: "the organization whose teams and repositories these are", Check: names.Organization}},
 		Entitlements: []grants.Form{
 			{{Key: keyTeam, Doc: "slug of a team of the organization: its member", Check: names.TeamSlug}},
 			{
@@ -60,9 +63,18 @@ func Type() grants.TargetType {
 		},
 		AccountsAreIDs: true,
 		CheckAccount:   checkAccount,
+		OnGitHub:       about,
 		End: "The reconciler ends it; GitHub has no end of its own. Sessions see it at once. Clones and forks stay, and so do keys, tokens " +
 			"and webhooks that were made with the permission admin or maintain.",
 	}
+}
+
+// about is the team or the repository of an entitlement.
+func about(settings, values map[string]string) string {
+	if team := values[keyTeam]; team != "" {
+		return "@" + settings[keyOrg] + "/" + team
+	}
+	return settings[keyOrg] + "/" + values[keyRepository]
 }
 
 // checkAccount accepts a numeric id in its only decimal form.
