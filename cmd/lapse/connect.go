@@ -36,6 +36,13 @@ type connection struct {
 }
 
 func (c *connection) flags(f *pflag.FlagSet) {
+	c.placeFlags(f)
+	f.StringVar(&c.cache, "cache", "", "`folder` of the local copy and of cached answers (default in the user's cache folder)")
+	f.Int64Var(&c.appID, "app-id", 0, "`id` of a GitHub App to act as, with its key in $LAPSE_APP_PRIVATE_KEY")
+}
+
+// placeFlags say where the access repository is, or will be.
+func (c *connection) placeFlags(f *pflag.FlagSet) {
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "repo" {
 			name = "repository"
@@ -46,8 +53,6 @@ func (c *connection) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.apiURL, "api-url", "", "`URL` of GitHub's API (default $GITHUB_API_URL, or github.com's)")
 	f.StringVar(&c.serverURL, "server-url", "", "`URL` of GitHub, for git (default $GITHUB_SERVER_URL, or github.com's)")
 	f.StringVar(&c.branch, "branch", "main", "main `branch` of the access repository")
-	f.StringVar(&c.cache, "cache", "", "`folder` of the local copy and of cached answers (default in the user's cache folder)")
-	f.Int64Var(&c.appID, "app-id", 0, "`id` of a GitHub App to act as, with its key in $LAPSE_APP_PRIVATE_KEY")
 	f.BoolVar(&c.verbose, "verbose", false, "say what is asked of whom")
 }
 

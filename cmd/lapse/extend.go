@@ -83,7 +83,7 @@ func runExtend(ctx context.Context, env *environment, o extendOptions) error {
 // liveGrant is the version of the grant that was approved last and stands.
 func (s *sender) liveGrant(id string) (ledger.Grant, error) {
 	if s.standing.Book == nil {
-		return ledger.Grant{}, fmt.Errorf("there is no ledger yet, so no grant is live")
+		return ledger.Grant{}, errNoLedger
 	}
 	g, ok := s.standing.Book.State().Grants[id]
 	switch {

@@ -39,14 +39,14 @@ func newInit(env *environment) *cobra.Command {
 an existing repository: it never changes a file that is there, and says which it left alone. It makes the key that signs receipts
 and commits, outside of the folder, and prints the next steps, each with the commands to run.
 
-The owners approve at first, and may ask; two are needed, for nobody approves their own. With a token (` + tokenHint + `)
-their numeric ids are looked up; without one write them as LOGIN:ID.`,
+The owners approve at first, and may ask; two are needed, for nobody approves their own. With a token in LAPSE_TOKEN, GH_TOKEN or
+GITHUB_TOKEN their numeric ids are looked up; without one write them as LOGIN:ID. Your own: export GH_TOKEN=$(gh auth token)`,
 		Example: `  lapse init --org acme --owner carol --owner dan
   lapse init --org acme --owner carol:583233 --owner dan:583234 --repo acme/access --dir access`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runInit(c.Context(), env, *o) },
 	}
-	o.flags(c.Flags())
+	o.placeFlags(c.Flags())
 	f := c.Flags()
 	f.Lookup("repository").Usage = "access repository, `owner/name`; also --repo (default ORG/access)"
 	f.StringVar(&o.dir, "dir", ".", "write into this `folder`")

@@ -73,7 +73,7 @@ func runLog(ctx context.Context, env *environment, o logOptions) error {
 	}
 	receipts := standing.Book.Receipts()
 	if o.id != "" && !audit.Known(receipts, o.id) {
-		return fmt.Errorf("the ledger tells of no grant %s", o.id)
+		return fmt.Errorf("the ledger tells of no grant %s; see `lapse log` for those of which it does", o.id)
 	}
 	steps, err := conn.removals(ctx, standing.Main, receipts)
 	if err != nil {
@@ -106,15 +106,19 @@ func (o logOptions) filter(now time.Time) (audit.Filter, error) {
 		return f, nil
 	}
 	var err error
-	f.Since, err = timeFlag("--since", o.since)
-	return f, err
+	if f.Since, err = timeFlag("--since", o.since); err != nil {
+		return f, usagef("%w, or how long ago, like 24h", err)
+	}
+	return f, nil
 }
+
+var errNoLedger = errors.New("there is no ledger yet: nothing was given, until `lapse reconcile --init` has run once")
 
 // standWithLedger is stand, where without a ledger there is nothing to tell.
 func standWithLedger(ctx context.Context, conn *connected, now time.Time) (reconciler.Standing, error) {
 	s, err := stand(ctx, conn, now)
 	if err == nil && s.Book == nil {
-		err = fmt.Errorf("there is no ledger yet: nothing was given, until `lapse reconcile --init` has run once")
+		err = errNoLedger
 	}
 	return s, err
 }

@@ -126,7 +126,7 @@ func (c *connected) knows(s reconciler.Standing, about string) error {
 	if role || target || told(s.Book.Receipts(), about) {
 		return nil
 	}
-	return fmt.Errorf("%q is no user, role or target of the access repository, and the ledger tells of none", about)
+	return fmt.Errorf("%q is no user, role or target of the access repository, and the ledger tells of none; see `lapse who` for everybody", about)
 }
 
 // told says whether the ledger ever named it: people leave, and roles go.
