@@ -64,7 +64,10 @@ func runInit(ctx context.Context, env *environment, o initOptions) error {
 	if err != nil {
 		return usagef("--repo: %w", err)
 	}
-	owners, err := o.people(ctx, env, repo)
+	if !strings.EqualFold(repo.Owner, o.org) { // the App is installed there, and gives that organisation's teams
+		return usagef("--repo %s: want a repository of the organisation, like %s/%s", repo, o.org, repo.Name)
+	}
+	owners, err := o.people(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -132,7 +135,7 @@ func (o *initOptions) complete(ctx context.Context, env *environment) error {
 }
 
 // people are the owners with their ids, looked up where they are not given.
-func (o *initOptions) people(ctx context.Context, env *environment, repo github.Repo) ([]example.Owner, error) {
+func (o *initOptions) people(ctx context.Context, env *environment) ([]example.Owner, error) {
 	var out []example.Owner
 	for _, text := range o.owners {
 		login, id, given := strings.Cut(text, ":")

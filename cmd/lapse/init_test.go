@@ -134,7 +134,7 @@ func TestInitTakesNoKeyThatTheFolderDoesNotTrust(t *testing.T) {
 func TestInitWantsAnOrganisationAndPeople(t *testing.T) {
 	for _, args := range [][]string{
 		{"--owner", "carol:1"}, {"--org", "acme"}, {"--org", "acme", "--owner", "carol"}, {"--org", "acme", "--owner", "carol:x"}, {"--org", "a/b", "--owner", "carol:1"},
-		{"--org", "acme", "--owner", "carol:1", "--owner", "Carol:2"}, {"--org", "acme", "--owner", "carol:1", "--repo", "x"}, {"--org", "acme", "--owner", "$(id):1"},
+		{"--org", "acme", "--owner", "carol:1", "--owner", "Carol:2"}, {"--org", "acme", "--owner", "carol:1", "--repo", "x"}, {"--org", "acme", "--owner", "carol:1", "--repo", "other/access"}, {"--org", "acme", "--owner", "$(id):1"},
 	} {
 		dir := filepath.Join(t.TempDir(), "access")
 		if a := runHere(map[string]string{"HOME": t.TempDir()}, append([]string{"init", "--dir", dir}, args...)...); a.code != exitUsage || exists(dir) {
