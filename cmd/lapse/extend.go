@@ -59,6 +59,10 @@ func runExtend(ctx context.Context, env *environment, o extendOptions) error {
 	if err := names.GrantID(o.id); err != nil {
 		return usage{err}
 	}
+	longer, until, err := endFlags(o.length, o.until)
+	if err != nil {
+		return err
+	}
 	s, err := newSender(ctx, env, o.connection)
 	if err != nil {
 		return err
@@ -67,7 +71,7 @@ func runExtend(ctx context.Context, env *environment, o extendOptions) error {
 	if err != nil {
 		return err
 	}
-	p, err := o.proposal(old)
+	p, err := o.proposal(old, longer, until)
 	if err != nil {
 		return err
 	}
@@ -95,20 +99,14 @@ func (s *sender) liveGrant(id string) (ledger.Grant, error) {
 	return g, nil
 }
 
-// proposal is the approved version with a new end, written as such: how long the approval takes does not move it.
-func (o extendOptions) proposal(old ledger.Grant) (proposal, error) {
-	g := grants.Grant{ID: o.id, User: old.User, Role: old.Role, Reason: or(o.reason, old.Reason), Ticket: old.Ticket}
-	var err error
-	if g.Expires, err = timeFlag("--until", o.until); err != nil {
-		return proposal{}, err
+// proposal is the approved version with a new end, or one that much later, written as such: how long the approval takes does not
+// move it.
+func (o extendOptions) proposal(old ledger.Grant, longer time.Duration, until time.Time) (proposal, error) {
+	if until.IsZero() {
+		until = old.Interval.End.Add(longer).Truncate(time.Second)
 	}
-	if o.length != "" {
-		d, err := grants.ParseDuration(o.length)
-		if err != nil {
-			return proposal{}, usagef("--for: %w", err)
-		}
-		g.Expires = old.Interval.End.Add(d).Truncate(time.Second)
-	}
-	g, text, err := canonical(g)
+	g, text, err := canonical(grants.Grant{
+		ID: o.id, User: old.User, Role: old.Role, Reason: or(o.reason, old.Reason), Ticket: old.Ticket, Expires: until,
+	})
 	return proposal{verb: "extend", grant: g, text: text, why: g.Reason}, err
 }

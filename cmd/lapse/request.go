@@ -92,6 +92,9 @@ func askFor(ctx context.Context, env *environment, o requestOptions) error {
 			return err
 		}
 	}
+	if _, err := o.times(); err != nil {
+		return err
+	}
 	s, err := newSender(ctx, env, o.connection)
 	if err != nil {
 		return err
@@ -164,23 +167,35 @@ func (o requestOptions) complete() error {
 
 // grant is what the options ask for, as the loader reads it back: what it would refuse is wrong usage.
 func (o requestOptions) grant(id string) (grants.Grant, string, error) {
-	g := grants.Grant{ID: id, User: o.user, Role: o.role, Reason: o.reason, Ticket: o.ticket}
-	var err error
-	if o.length != "" && o.until != "" {
-		return g, "", usagef("--for and --until are both given: choose one")
+	g, err := o.times()
+	if err != nil {
+		return g, "", err
 	}
-	if o.length != "" {
-		if g.Duration, err = grants.ParseDuration(o.length); err != nil {
-			return g, "", usagef("--for: %w", err)
+	g.ID, g.User, g.Role, g.Reason, g.Ticket = id, o.user, o.role, o.reason, o.ticket
+	return canonical(g)
+}
+
+// times is the grant's times alone.
+func (o requestOptions) times() (g grants.Grant, err error) {
+	if o.length != "" && o.until != "" {
+		return g, usagef("--for and --until are both given: choose one")
+	}
+	if g.Duration, g.Expires, err = endFlags(o.length, o.until); err != nil {
+		return g, err
+	}
+	g.Start, err = timeFlag("--start", o.start)
+	return g, err
+}
+
+// endFlags reads --for and --until, of which one is given.
+func endFlags(length, until string) (d time.Duration, end time.Time, err error) {
+	if length != "" {
+		if d, err = grants.ParseDuration(length); err != nil {
+			return 0, end, usagef("--for: %w", err)
 		}
 	}
-	if g.Expires, err = timeFlag("--until", o.until); err != nil {
-		return g, "", err
-	}
-	if g.Start, err = timeFlag("--start", o.start); err != nil {
-		return g, "", err
-	}
-	return canonical(g)
+	end, err = timeFlag("--until", until)
+	return d, end, err
 }
 
 // canonical writes the grant and reads it back.
