@@ -44,6 +44,9 @@ key in $LAPSE_APP_PRIVATE_KEY it also asks what the App may do.`,
 }
 
 func runDoctor(ctx context.Context, env *environment, o doctorOptions) error {
+	if o.fix && o.appID == 0 {
+		return usagef("--fix makes rules that let the App alone through: which one? use --app-id")
+	}
 	person := o.connection
 	person.appID = 0 // the settings are shown to people
 	conn, err := person.open(ctx, env)
@@ -92,9 +95,6 @@ func fix(ctx context.Context, env *environment, conn *connected, f settings.Fact
 	}
 	if e := f.Environment; !f.Hidden("environment") && (e == nil || e.Branches == nil) {
 		done("made environment "+settings.Environment+", for "+f.Branch+" alone", conn.forge.MakeEnvironment(ctx, conn.repo, settings.Environment, f.Branch))
-	}
-	if f.App == 0 {
-		return errors.Join(append(errs, usagef("--fix makes rules that let the App alone through: which one? use --app-id"))...)
 	}
 	if g := f.Main; !f.Hidden("rules") && !(g.KeepsHistory && g.Pulls && g.Status) {
 		done("made the rules of "+f.Branch, conn.forge.MakeRuleset(ctx, conn.repo, github.Ruleset{
