@@ -103,3 +103,26 @@ func TestAForkDoesNotStandInLineWithTheBranches(t *testing.T) {
 		}
 	}
 }
+
+// Somebody else's pull request, from the branch that revoke or request would make, stands for neither.
+func TestNobodySendsWhatAnotherSends(t *testing.T) {
+	th := newTheatre(t, nil)
+	th.force(th.ask("alice", "alice-prod", grantEntry("alice-prod", oneHour)))
+	th.ask("mallory", "lapse/revoke/alice-prod", grantEntry("mallory-prod", oneHour))
+	th.ask("mallory", "lapse/request/bob-prod-db-read", grantEntry("mallory-prod", oneHour))
+
+	th.vars["LAPSE_TOKEN"] = th.Token("bob")
+	if a := th.lapse("revoke", "alice-prod"); a.code != exitFine || !strings.Contains(a.err, "merged as") {
+		t.Errorf("revoke: %s", a)
+	}
+	if files := th.git("ls-tree", "-r", "--name-only", "main", "grants/"); strings.Contains(files, "-prod.yaml") {
+		t.Errorf("on main is still %s", files)
+	}
+	ask := []string{"request", "prod-db-read", "--for", "1h", "--reason", "Slow checkout query, INC-4211", "--anyway", "--json"}
+	if a := th.lapse(ask...); a.code != exitFine || !strings.Contains(a.out, `"branch": "lapse/request/bob-prod-db-read-2"`) {
+		t.Errorf("request: %s", a)
+	}
+	if a := th.lapse(ask...); a.code != exitFailed || !strings.Contains(a.err, "asked for already") {
+		t.Errorf("the same once more: %s", a)
+	}
+}

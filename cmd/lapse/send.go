@@ -178,15 +178,33 @@ func (s *sender) send(ctx context.Context, p proposal) (sent, error) {
 		if !errors.Is(err, github.ErrBranchExists) {
 			return sent{}, err
 		}
-		number, open, err := s.forge.FindPull(ctx, s.repo, b.Name, s.branch)
+		number, mine, err := s.sentBefore(ctx, b.Name, p)
 		if err != nil {
 			return sent{}, err
 		}
-		if open {
+		if mine {
 			return sent{Pull: number, URL: s.pullURL(number), Grant: p.grant.ID, Branch: b.Name, Again: true}, nil
 		}
 	}
 	return sent{}, fmt.Errorf("make a branch: %s and %d more of that name are there without a pull request; delete those that nobody needs", want, maxBranches-1)
+}
+
+// sentBefore says whether the branch has an open pull request by which this very person asked for this before. The names of branches are
+// known to all, and whoever may push can put another request there to stand for one that is then never sent.
+func (s *sender) sentBefore(ctx context.Context, branch string, p proposal) (number int, mine bool, err error) {
+	number, open, err := s.forge.FindPull(ctx, s.repo, branch, s.branch)
+	if err != nil || !open {
+		return 0, false, err
+	}
+	pull, err := s.forge.Pull(ctx, s.repo, number)
+	if err != nil || pull.Author.ID != s.self.ID {
+		return 0, false, err
+	}
+	if err := s.git.FetchHash(ctx, gitrepo.NewHash(pull.HeadSHA)); err != nil {
+		return 0, false, err
+	}
+	now, err := s.gatherer.FileAt(gitrepo.NewHash(pull.HeadSHA), p.path())
+	return number, (now == nil) == (p.text == ""), err
 }
 
 func (s *sender) openPull(ctx context.Context, out sent, title string, p proposal) (sent, error) {
