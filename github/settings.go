@@ -97,7 +97,8 @@ func (c *Client) BypassOf(ctx context.Context, r Repo, ruleset int64) ([]Bypass,
 	return out, nil
 }
 
-// Environment is a deployment environment. Branches are the patterns of those that may use it; nil means every branch.
+// Environment is a deployment environment. Branches are the patterns of those that may use it, and those of tags with the word tag
+// before; nil means every branch.
 type Environment struct {
 	Branches []string
 	Secrets  []string // their names
@@ -141,7 +142,7 @@ func (c *Client) Environment(ctx context.Context, r Repo, name string) (Environm
 
 // environmentList reads the names in one of an environment's lists.
 func (c *Client) environmentList(ctx context.Context, r Repo, name, what string) ([]string, error) {
-	type item struct{ Name string }
+	type item struct{ Name, Type string }
 	list, err := pages(meant(ctx, http.MethodGet, "repos", r.Owner, r.Name, "environments", name, what),
 		func(ctx context.Context, o gh.ListOptions) ([]item, *gh.Response, error) {
 			var page struct {
@@ -156,6 +157,9 @@ func (c *Client) environmentList(ctx context.Context, r Repo, name, what string)
 	}
 	var out []string
 	for _, i := range list {
+		if i.Type == "tag" { // which anyone who may push can make, with workflows of their own
+			i.Name = "tag " + i.Name
+		}
 		out = append(out, i.Name)
 	}
 	return out, nil

@@ -104,14 +104,16 @@ func TestDoctorFindsEachThing(t *testing.T) {
 	h.DisableWorkflow(stage.Repo, "lapse-reconcile.yml", "active")
 
 	h.set("POST", "/environments/lapse/deployment-branch-policies", `{"name":"release/*"}`)
-	h.wants(h.findings(), "more than main may use environment lapse: release/*")
+	h.set("POST", "/environments/lapse/deployment-branch-policies", `{"name":"main","type":"tag"}`)
+	more := []string{"more than main may use environment lapse: release/*", "more than main may use environment lapse: tag main"}
+	h.wants(h.findings(), more...)
 	h.set("PUT", "/environments/lapse", `{}`)
 	h.wants(h.findings(), "a workflow of any branch may read")
-	h.wants(h.findings("--fix"), "more than main may use")
+	h.wants(h.findings("--fix"), more...)
 
 	h.set("POST", "/rulesets", `{"name":"admins","target":"branch","enforcement":"active","conditions":{"ref_name":{"include":["~ALL"],"exclude":[]}},
 		"bypass_actors":[{"actor_id":5,"actor_type":"RepositoryRole","bypass_mode":"always"}],"rules":[{"type":"deletion"}]}`)
-	h.wants(h.findings(), "more than main", "the rules of main do not bind RepositoryRole 5", "the rules of lapse-ledger do not bind RepositoryRole 5")
+	h.wants(h.findings(), more[0], more[1], "the rules of main do not bind RepositoryRole 5", "the rules of lapse-ledger do not bind RepositoryRole 5")
 
 	h.app = "12" // as if Lapse were another App
 	delete(h.vars, "LAPSE_APP_PRIVATE_KEY")
