@@ -15,9 +15,9 @@ const removalBranch = "lapse/removal"
 
 // remove commits the removal of the files of ended grants: all in one commit, and only where the targets, read back, no longer
 // show what they gave, and main need not be put right first. A removal that is blocked is bookkeeping that waits; the access is gone already.
-func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) error {
+func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) {
 	if len(out.removable) == 0 || out.tip.Commit != out.Main || out.mending {
-		return nil
+		return
 	}
 	held := outstanding(out.Book.State())
 	files := map[string][]byte{}
@@ -29,7 +29,7 @@ func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) error 
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return
 	}
 	change := NewChange{Files: files, Message: removalMessage(ids), When: o.Now}
 	var err error
@@ -42,14 +42,13 @@ func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) error 
 		for _, id := range ids {
 			out.Notes = append(out.Notes, Note{Grant: id, Text: "is over and taken; main moved meanwhile, so the next run removes the file"})
 		}
-		return nil
+		return
 	}
 	if err != nil {
 		out.fail("commit the removal of %s: %v; the access is gone, and the next run tries again", strings.Join(ids, ", "), err)
-		return nil
+		return
 	}
 	out.Removed = ids
-	return nil
 }
 
 func (r *Reconciler) removeByPush(ctx context.Context, out *Outlook, c NewChange) error {

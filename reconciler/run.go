@@ -128,7 +128,8 @@ func (r *Reconciler) execute(ctx context.Context, o Options, out *Outlook) error
 	if err := r.record(ctx, out); err != nil {
 		return err
 	}
-	return r.remove(ctx, o, out)
+	r.remove(ctx, o, out)
+	return nil
 }
 
 // intend puts on the ledger what was decided and what is about to be done. Where that cannot be written nothing is given, and

@@ -32,7 +32,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	rev NAME BRANCH                   remember a branch's commit in $NAME
 //	advance DURATION                  let time pass
 //	team TEAM add|remove|invite WHO   change a team; team TEAM below PARENT makes one
-//	account rename|delete|suspend WHO [TO]
+//	account new|bot WHO [ID]          somebody new; also: account delete|suspend|restore WHO, account rename WHO TO
 //	fail METHOD PATH STATUS [COUNT]   let the API fail
 //	holds ENTITLEMENT WHO             the target shows it: team:prod-oncall, vault:orders-db-readonly
 //	receipts KIND N                   the ledger holds so many receipts of the kind
@@ -44,8 +44,21 @@ func scriptCommands() map[string]command {
 		"dismiss": cmdDismiss, "merge": cmdMerge, "updatebranch": cmdUpdateBranch, "deletebranch": cmdDeleteBranch, "label": cmdLabel,
 		"status": cmdStatus, "comment": cmdComment, "rev": cmdRev, "advance": cmdAdvance, "team": cmdTeam, "account": cmdAccount,
 		"fail": cmdFail, "holds": cmdHolds, "receipts": cmdReceipts, "exitcode": cmdExitCode, "pullcomment": cmdPullComment,
-		"pushas": cmdPushAs, "pushmerge": cmdPushMerge, "reviewedcommit": cmdReviewedCommit, "editreview": cmdEditReview, "editpull": cmdEditPull, "onupdate": cmdOnUpdate, "reopen": cmdReopen, "workflow": cmdWorkflow,
 	}
+}
+
+// join is all commands of several lists, in which each has a name of its own.
+func join(lists ...map[string]command) map[string]command {
+	all := map[string]command{}
+	for _, list := range lists {
+		for name, run := range list {
+			if all[name] != nil {
+				panic("two commands of the scripts are named " + name)
+			}
+			all[name] = run
+		}
+	}
+	return all
 }
 
 // want fails the script unless the error is as expected.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,14 +33,6 @@ func forgeCommands() map[string]command {
 		"submitreview": cmdSubmitReview, "drafts": cmdDrafts, "copies": cmdCopies, "mergecommit": cmdMergeCommit,
 		"protect": cmdProtect, "truncate": cmdTruncate, "answer": cmdAnswer, "mend": cmdMend, "later": cmdLater, "lag": cmdLag, "computing": cmdComputing, "crowd": cmdCrowd,
 	}
-}
-
-// withForge adds them to others.
-func withForge(others map[string]command) map[string]command {
-	all := maps.Clone(others)
-	maps.Copy(all, forgeCommands())
-	maps.Copy(all, requestCommands())
-	return all
 }
 
 func cmdRetarget(ts *testscript.TestScript, neg bool, args []string) {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,13 +29,6 @@ func historyCommands() map[string]command {
 		"queue": cmdQueue, "pushfork": cmdPushFork, "deletefork": cmdDeleteFork,
 		"malform": cmdMalform, "bomb": cmdBomb, "deep": cmdDeep, "copyof": cmdCopyOf, "shallow": cmdShallow, "orphan": cmdOrphan,
 	}
-}
-
-// withHistory adds them to others.
-func withHistory(others map[string]command) map[string]command {
-	all := maps.Clone(others)
-	maps.Copy(all, historyCommands())
-	return all
 }
 
 func cmdQueue(ts *testscript.TestScript, neg bool, args []string) {

@@ -10,6 +10,14 @@ import (
 	"github.com/lapse-access/lapse/github/githubtest"
 )
 
+// reviewCommands are what people do about reviews; each is described where it is defined.
+func reviewCommands() map[string]command {
+	return map[string]command{
+		"pushas": cmdPushAs, "pushmerge": cmdPushMerge, "reviewedcommit": cmdReviewedCommit, "editreview": cmdEditReview,
+		"editpull": cmdEditPull, "onupdate": cmdOnUpdate, "reopen": cmdReopen, "workflow": cmdWorkflow,
+	}
+}
+
 // cmdPushAs pushes a commit that claims to be somebody else's: pushas WHO BRANCH AUTHOR COMMITTER FILE…
 func cmdPushAs(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, args, 5, "pushas WHO BRANCH AUTHOR COMMITTER FILE…")

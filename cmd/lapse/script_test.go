@@ -42,7 +42,7 @@ func forgeClock(url string) func() time.Time {
 }
 
 // The scripts under testdata/script are the product as people meet it: the real command, the stateful GitHub, real git. Those
-// named a07-… are the attacks of that number; the commands that set them up are in script_commands_test.go.
+// named a07-… are the attacks of that number; the commands that set them up are in script_*_test.go.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	runScripts(t, "testdata/script")
@@ -54,7 +54,7 @@ func runScripts(t *testing.T, dir string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setStage,
-		Cmds:                withHistory(withForge(scriptCommands())),
+		Cmds:                join(scriptCommands(), reviewCommands(), historyCommands(), forgeCommands(), requestCommands()),
 		Condition:           func(string) (bool, error) { return false, nil },
 	})
 }
