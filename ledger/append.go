@@ -17,14 +17,19 @@ var ErrKeyNotTrusted = errors.New("the signing key is neither a root of the ledg
 // maxSequence is what the ten digits in a path can hold.
 const maxSequence = 9_999_999_999
 
-// Path is where the receipt is stored: receipts/<year>/<month>/<sequence, ten digits>-<kind>.json, by its time in UTC.
+// bucketSize is how many receipts share the last folder of their path. A folder that grew for ever would be written anew, whole, with
+// every receipt.
+const bucketSize = 1000
+
+// Path is where the receipt is stored: receipts/<year>/<month>/<bucket>/<sequence, ten digits>-<kind>.json, by its time in UTC. The
+// bucket is the sequence without its last three digits, so that no folder holds more than a thousand receipts.
 func Path(r Receipt) string {
 	kind := r.Kind
 	if !isKind(kind) {
 		kind = "unknown"
 	}
 	t := r.Time.UTC()
-	return fmt.Sprintf("receipts/%04d/%02d/%010d-%s.json", t.Year(), int(t.Month()), r.Sequence, kind)
+	return fmt.Sprintf("receipts/%04d/%02d/%07d/%010d-%s.json", t.Year(), int(t.Month()), r.Sequence/bucketSize, r.Sequence, kind)
 }
 
 // Append adds receipts to the ledger and returns the files to commit: one for each receipt, and the parts of the state that change, nil for one that goes. It sets the

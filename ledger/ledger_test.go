@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -193,5 +194,24 @@ func randomReceipt(rng *rand.Rand) Receipt {
 		return held(Intended, actionGive, role, account, id)
 	default:
 		return approvedGrant(id, version)
+	}
+}
+
+func TestNoFolderHoldsMoreThanAThousandReceipts(t *testing.T) {
+	folders := map[string]int{}
+	for n := 1; n <= 12_345; n++ {
+		p := Path(Receipt{Sequence: n, Kind: Given, Time: monday})
+		if got, ok := receiptNumber(p); !ok || got != n {
+			t.Fatalf("%s is not taken for receipt %d", p, n)
+		}
+		folders[path.Dir(p)]++
+	}
+	for folder, n := range folders {
+		if n > 1000 {
+			t.Errorf("%s holds %d receipts", folder, n)
+		}
+	}
+	if last := "receipts/2026/11/9999999/9999999999-given.json"; Path(Receipt{Sequence: maxSequence, Kind: Given, Time: monday}) != last {
+		t.Errorf("the last receipt there can be is not at %s", last)
 	}
 }

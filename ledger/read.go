@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Finding is one thing wrong with a ledger.
@@ -116,15 +117,15 @@ type file struct {
 	number int
 }
 
-var pathForm = regexp.MustCompile(`^receipts/[0-9]{4}/(?:0[1-9]|1[0-2])/([0-9]{10})-([a-z]+)\.json$`)
+var pathForm = regexp.MustCompile(`^receipts/[0-9]{4}/(?:0[1-9]|1[0-2])/([0-9]{7})/([0-9]{10})-([a-z]+)\.json$`)
 
 // receiptNumber is the number in the path of a receipt; ok is false if the path is not one.
 func receiptNumber(path string) (number int, ok bool) {
 	m := pathForm.FindStringSubmatch(path)
-	if m == nil || !isKind(Kind(m[2])) {
+	if m == nil || !strings.HasPrefix(m[2], m[1]) || !isKind(Kind(m[3])) {
 		return 0, false
 	}
-	number, err := strconv.Atoi(m[1])
+	number, err := strconv.Atoi(m[2])
 	return number, err == nil && number > 0
 }
 

@@ -246,16 +246,17 @@ func TestAReceiptFromBeforeTheLastIsFound(t *testing.T) {
 	b := mustRead(t, tr, verifiers(t, k), nil)
 	b.state.Time = monday // as a writer that does not look at the clock of the last
 	mustAppend(t, tr, b, k, monday, refusedGrant("b"))
-	late := "receipts/2026/11/0000000012-refused.json"
+	late := "receipts/2026/11/0000000/0000000012-refused.json"
 	wantFinding(t, mustRead(t, tr, verifiers(t, k), nil), late, "its time is before")
 }
 
 func TestWhatDoesNotBelongInALedgerIsFound(t *testing.T) {
 	tr, k := smallLedger(t)
 	for _, path := range []string{
-		"README.md", "receipts/2026/11/0000000099-given.json.bak", "receipts/2026/11/0000000099-unknown.json",
-		"receipts/2026/13/0000000099-given.json", "receipts/2026/11/99-given.json", "receipts/2026/11/0000000000-given.json",
-		".github/workflows/evil.yml", "receipts/2026/11/x/0000000099-given.json", "State.json",
+		"README.md", "receipts/2026/11/0000000/0000000099-given.json.bak", "receipts/2026/11/0000000/0000000099-unknown.json",
+		"receipts/2026/13/0000000/0000000099-given.json", "receipts/2026/11/0000000/99-given.json", "receipts/2026/11/0000000/0000000000-given.json",
+		".github/workflows/evil.yml", "receipts/2026/11/x/0000000099-given.json", "State.json", "receipts/2026/11/0000000099-given.json",
+		"receipts/2026/11/0000001/0000000099-given.json", "receipts/2026/11/000000/0000000099-given.json", "receipts/2026/11/0000000/0000000/0000000099-given.json",
 	} {
 		more := tr.clone()
 		more[path] = tr[receiptPaths(tr)[0]]
@@ -455,7 +456,7 @@ func TestStateFoldedOnTheWayIsTheStateOfAllReceipts(t *testing.T) {
 
 func TestCheckCommitAcceptsOnlyGrowth(t *testing.T) {
 	plain := &grants.File{Mode: plainFile}
-	path := "receipts/2026/11/0000000001-approved.json"
+	path := "receipts/2026/11/0000000/0000000001-approved.json"
 	for name, tc := range map[string]struct {
 		change grants.FileChange
 		want   bool
