@@ -202,7 +202,10 @@ func parseZone(zone string) (*time.Location, error) {
 // links returns the parents of a commit, by the rule that git itself walks by: the parent lines right after the tree line. It
 // asks nothing else of the commit, so that an odd one somewhere on a merged branch cannot stop every walk over it.
 func (r *Repo) links(h Hash) ([]Hash, error) {
-	if known, ok := r.parents[h]; ok {
+	r.known.Lock()
+	known, ok := r.parents[h]
+	r.known.Unlock()
+	if ok {
 		return known, nil
 	}
 	raw, err := r.object(plumbing.CommitObject, h, maxCommit)
@@ -227,6 +230,8 @@ func (r *Repo) links(h Hash) ([]Hash, error) {
 		}
 		parents = append(parents, parent)
 	}
+	r.known.Lock()
 	r.parents[h] = parents
+	r.known.Unlock()
 	return parents, nil
 }

@@ -208,6 +208,7 @@ func (r *Repo) downloadPack(ctx context.Context, session transport.UploadPackSes
 	if err := packfile.UpdateObjectStorage(r.store, pack); err != nil {
 		return errors.Join(fmt.Errorf("pack: %w", err), r.dropPartialPacks())
 	}
+	r.shelf.stale()
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,6 +28,7 @@ func (r *Repo) FS(commit Hash) (fs.FS, error) {
 type treeFS struct {
 	repo  *Repo
 	root  Entry
+	mu    sync.Mutex
 	trees map[Hash]*tree // those read so far: a walk opens each path from the root
 	// paths are where each tree was listed. Few objects can describe a tree without end, which is one tree at ever more paths.
 	paths map[Hash]map[string]bool
@@ -44,12 +46,17 @@ var (
 )
 
 func (f *treeFS) tree(h Hash) (*tree, error) {
-	if t, ok := f.trees[h]; ok {
+	f.mu.Lock()
+	t, ok := f.trees[h]
+	f.mu.Unlock()
+	if ok {
 		return t, nil
 	}
 	t, err := f.repo.tree(h)
 	if err == nil {
+		f.mu.Lock()
 		f.trees[h] = t
+		f.mu.Unlock()
 	}
 	return t, err
 }
@@ -136,7 +143,7 @@ func (f *treeFS) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 	}
-	return content, nil
+	return bytes.Clone(content), nil
 }
 
 func (f *treeFS) Stat(name string) (fs.FileInfo, error) {
@@ -157,7 +164,9 @@ func (f *treeFS) info(name string, e Entry) (fs.FileInfo, error) {
 	case ModeDir, ModeSubmodule:
 		return info, nil
 	}
+	f.repo.slow.Lock()
 	size, err := f.repo.store.EncodedObjectSize(e.Hash)
+	f.repo.slow.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", e.Hash, ErrNoObject)
 	}
@@ -180,13 +189,19 @@ func (f *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-func (f *treeFS) readDir(name string, e Entry) ([]fs.DirEntry, error) {
-	places := f.paths[e.Hash]
-	if places == nil {
-		places = map[string]bool{}
-		f.paths[e.Hash] = places
+// listed notes that a tree is listed at a path, and at how many it was.
+func (f *treeFS) listed(h Hash, name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.paths[h] == nil {
+		f.paths[h] = map[string]bool{}
 	}
-	if places[name] = true; len(places) > maxPlaces {
+	f.paths[h][name] = true
+	return len(f.paths[h])
+}
+
+func (f *treeFS) readDir(name string, e Entry) ([]fs.DirEntry, error) {
+	if f.listed(e.Hash, name) > maxPlaces {
 		return nil, fmt.Errorf("tree %s at more than %d paths: %w", e.Hash, maxPlaces, ErrLimit)
 	}
 	t, err := f.tree(e.Hash)

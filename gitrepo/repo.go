@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	git "github.com/go-git/go-git/v5"
@@ -20,14 +21,18 @@ import (
 // Hash is the SHA-1 name of an object. The zero Hash names none.
 type Hash = plumbing.Hash
 
-// Repo is a bare repository in a folder, and the remote it is a copy of.
+// Repo is a bare repository in a folder, and the remote it is a copy of. What it holds may be read by many goroutines at once, while
+// none fetches, writes or pushes.
 type Repo struct {
 	store  *filesystem.Storage
+	shelf  *shelf
+	slow   sync.Mutex // go-git's reader is for one goroutine
 	remote Remote
 	link   transporter
 	lock   lock
 	// parents remembers the parents of commits: they cannot change, and every walk asks again.
 	parents map[Hash][]Hash
+	known   sync.Mutex // parents
 }
 
 // Open opens the bare repository in dir, or makes one if dir is absent or empty. It asks nothing of the remote. A
@@ -59,7 +64,7 @@ func Open(ctx context.Context, dir string, remote Remote) (*Repo, error) {
 	if err := only.hold(func() error { return checkWhole(dir, store) }); err != nil {
 		return nil, fmt.Errorf("open git repository %s: %w; find out who did that, then delete the folder: it is made again", dir, err)
 	}
-	return &Repo{store: store, remote: remote, link: link, lock: only, parents: map[Hash][]Hash{}}, nil
+	return &Repo{store: store, shelf: &shelf{dir: filepath.Join(dir, "objects")}, remote: remote, link: link, lock: only, parents: map[Hash][]Hash{}}, nil
 }
 
 func openOrInit(dir string, store *filesystem.Storage) error {
@@ -149,4 +154,8 @@ func (r *Repo) Ref(name string) (Hash, bool, error) {
 }
 
 // Has tells whether the object is here. It does not read it.
-func (r *Repo) Has(h Hash) bool { return r.store.HasEncodedObject(h) == nil }
+func (r *Repo) Has(h Hash) bool {
+	r.slow.Lock()
+	defer r.slow.Unlock()
+	return r.store.HasEncodedObject(h) == nil
+}

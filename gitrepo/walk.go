@@ -89,7 +89,11 @@ func (r *Repo) MergeBase(a, b Hash) ([]Hash, error) {
 			delete(common, h)
 			continue
 		}
-		for _, parent := range r.parents[h] {
+		parents, err := r.links(h)
+		if err != nil {
+			return nil, err
+		}
+		for _, parent := range parents {
 			worse[parent] = true
 		}
 	}

@@ -169,7 +169,7 @@ func unseal(envelope []byte, vs Verifiers) (Receipt, Verifier, error) {
 	}
 	v, known := vs.ByID(env.Signatures[0].KeyID)
 	if !known {
-		return Receipt{}, Verifier{}, fmt.Errorf("signed by %.100q, which may not sign receipts", env.Signatures[0].KeyID)
+		return Receipt{}, Verifier{}, notTrusted(env.Signatures[0].KeyID)
 	}
 	var payload []byte
 	dv := sigdsse.WrapVerifier(v.check, sigdsse.WithExpectedPayloadType(PayloadType), sigdsse.WithDecodedPayload(&payload))

@@ -71,9 +71,14 @@ func ReadOf(repository int64, fsys fs.FS, roots Verifiers, trust func(commit str
 		return nil, err
 	}
 	var items []item
-	for _, f := range files {
-		if it, ok := b.open(fsys, f); ok {
+	opened := openAll(fsys, files, b.trusted)
+	for i := range opened {
+		it, changed, ok := b.admit(&opened[i])
+		if ok {
 			items = append(items, it)
+		}
+		if changed {
+			openAgain(opened[i+1:], b.trusted)
 		}
 	}
 	slices.SortStableFunc(items, func(x, y item) int { return cmp.Compare(x.receipt.Sequence, y.receipt.Sequence) })
@@ -159,34 +164,42 @@ func (b *Book) files(fsys fs.FS) ([]file, error) {
 	return files, err
 }
 
-// open verifies one stored file with the keys that are trusted at its number.
-func (b *Book) open(fsys fs.FS, f file) (item, bool) {
-	data, err := readSmall(fsys, f.path, maxEnvelope)
-	if err != nil {
-		b.find(f.path, "cannot be read: %v", err)
-		return item{}, false
+// admit takes a file that was opened, if one of the keys that are trusted at its number signed it. changed: other keys are trusted from
+// here on.
+func (b *Book) admit(o *opened) (it item, changed, ok bool) {
+	f := o.file
+	if o.sum != "" {
+		b.digests[f.number] = o.sum
 	}
-	sum := digest(data)
-	b.digests[f.number] = sum
-	r, v, err := unseal(data, b.trusted)
-	if err != nil {
-		b.find(f.path, "%v", err)
-		return item{}, false
+	if o.err == nil {
+		if _, trusted := b.trusted.ByID(o.key); !trusted {
+			o.err = notTrusted(o.key)
+		}
 	}
+	if o.err != nil {
+		b.find(f.path, "%v", o.err)
+		return item{}, false, false
+	}
+	r := o.receipt
 	if b.repository == 0 {
 		b.repository = r.Repository
 	}
 	if r.Repository != b.repository {
 		b.find(f.path, "is a receipt of repository %d, and this is the ledger of %d", r.Repository, b.repository)
-		return item{}, false
+		return item{}, false, false
 	}
 	if want := Path(r); want != f.path {
 		b.find(f.path, "holds the receipt that belongs at %s", want)
-	} else if err := b.follow(r); err != nil {
+		return item{path: f.path, digest: o.sum, key: o.key, receipt: r}, false, true
+	}
+	before := b.trusted
+	if err := b.follow(r); err != nil {
 		b.find(f.path, "%v", err)
 	}
-	return item{path: f.path, digest: sum, key: v.ID, receipt: r}, true
+	return item{path: f.path, digest: o.sum, key: o.key, receipt: r}, !slices.EqualFunc(before, b.trusted, sameKey), true
 }
+
+func sameKey(a, b Verifier) bool { return a.ID == b.ID }
 
 // follow makes the keys of a newly approved configuration the trusted ones, beside the roots. If they cannot be read, the
 // keys before it stay.
