@@ -54,6 +54,10 @@ func subjectOf(r Receipt) subject {
 		return subject{grants.PathOf(r.Grant.ID), sha256Set(r.Grant.Digest)}
 	case r.Configuration != nil:
 		return subject{"configuration", sha256Set(r.Configuration.Digest)}
+	case r.Anchor != nil:
+		return subject{"anchor", sha256Set(digest([]byte(r.Anchor.Place)))}
+	case r.Accepted != nil:
+		return acceptedSubject(*r.Accepted)
 	default:
 		key := r.Holding.Key()
 		return subject{"holding " + key, sha256Set(digest([]byte(key)))}
@@ -78,15 +82,7 @@ func (k *Key) Seal(r Receipt) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
 	}
-	signer, err := dsse.NewEnvelopeSigner(&sigdsse.SignerAdapter{SignatureSigner: k.signer, Pub: k.Public(), PubKeyID: k.id})
-	if err != nil {
-		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
-	}
-	env, err := signer.SignPayload(context.Background(), PayloadType, payload)
-	if err != nil {
-		return nil, fmt.Errorf("seal receipt %d: sign: %w", r.Sequence, err)
-	}
-	sealed, err := encodeEnvelope(env)
+	sealed, err := k.sign(PayloadType, payload)
 	if err != nil {
 		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
 	}
@@ -94,6 +90,19 @@ func (k *Key) Seal(r Receipt) ([]byte, error) {
 		return nil, fmt.Errorf("seal receipt %d: %d bytes, at most %d", r.Sequence, len(sealed), maxEnvelope)
 	}
 	return sealed, nil
+}
+
+// sign makes the envelope of a payload. Its signature is over the type, too.
+func (k *Key) sign(payloadType string, payload []byte) ([]byte, error) {
+	signer, err := dsse.NewEnvelopeSigner(&sigdsse.SignerAdapter{SignatureSigner: k.signer, Pub: k.Public(), PubKeyID: k.id})
+	if err != nil {
+		return nil, err
+	}
+	env, err := signer.SignPayload(context.Background(), payloadType, payload)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return encodeEnvelope(env)
 }
 
 // encodeStatement is the one form in which the receipt is signed. Whatever it returns, decodeStatement accepts.
@@ -163,21 +172,9 @@ func Unseal(envelope []byte, vs Verifiers) (Receipt, error) {
 
 // unseal is Unseal; it also says which key signed.
 func unseal(envelope []byte, vs Verifiers) (Receipt, Verifier, error) {
-	env, err := decodeEnvelope(envelope)
+	payload, v, err := openEnvelope(envelope, PayloadType, vs)
 	if err != nil {
 		return Receipt{}, Verifier{}, err
-	}
-	v, known := vs.ByID(env.Signatures[0].KeyID)
-	if !known {
-		return Receipt{}, Verifier{}, notTrusted(env.Signatures[0].KeyID)
-	}
-	var payload []byte
-	dv := sigdsse.WrapVerifier(v.check, sigdsse.WithExpectedPayloadType(PayloadType), sigdsse.WithDecodedPayload(&payload))
-	if err := dv.VerifySignature(bytes.NewReader(envelope), nil); err != nil {
-		return Receipt{}, Verifier{}, fmt.Errorf("the signature by %s does not verify", v.ID)
-	}
-	if !isBase64(env.Payload, payload) {
-		return Receipt{}, Verifier{}, errors.New("envelope: payload is not in standard base64")
 	}
 	r, err := decodeStatement(payload)
 	if err != nil {
@@ -186,8 +183,29 @@ func unseal(envelope []byte, vs Verifiers) (Receipt, Verifier, error) {
 	return r, v, nil
 }
 
+// openEnvelope verifies an envelope of one type and returns its payload and the key that signed.
+func openEnvelope(envelope []byte, payloadType string, vs Verifiers) ([]byte, Verifier, error) {
+	env, err := decodeEnvelope(envelope, payloadType)
+	if err != nil {
+		return nil, Verifier{}, err
+	}
+	v, known := vs.ByID(env.Signatures[0].KeyID)
+	if !known {
+		return nil, Verifier{}, notTrusted(env.Signatures[0].KeyID)
+	}
+	var payload []byte
+	dv := sigdsse.WrapVerifier(v.check, sigdsse.WithExpectedPayloadType(payloadType), sigdsse.WithDecodedPayload(&payload))
+	if err := dv.VerifySignature(bytes.NewReader(envelope), nil); err != nil {
+		return nil, Verifier{}, fmt.Errorf("the signature by %s does not verify", v.ID)
+	}
+	if !isBase64(env.Payload, payload) {
+		return nil, Verifier{}, errors.New("envelope: payload is not in standard base64")
+	}
+	return payload, v, nil
+}
+
 // decodeEnvelope reads an envelope with one signature, in the form encodeEnvelope writes, without verifying it.
-func decodeEnvelope(data []byte) (*dsse.Envelope, error) {
+func decodeEnvelope(data []byte, payloadType string) (*dsse.Envelope, error) {
 	if len(data) > maxEnvelope {
 		return nil, fmt.Errorf("envelope: longer than %d bytes", maxEnvelope)
 	}
@@ -195,8 +213,8 @@ func decodeEnvelope(data []byte) (*dsse.Envelope, error) {
 	if err := decodeStrict(data, &env); err != nil {
 		return nil, fmt.Errorf("envelope: %w", err)
 	}
-	if env.PayloadType != PayloadType {
-		return nil, fmt.Errorf("envelope: payload type %.100q, want %q", env.PayloadType, PayloadType)
+	if env.PayloadType != payloadType {
+		return nil, fmt.Errorf("envelope: payload type %.100q, want %q", env.PayloadType, payloadType)
 	}
 	if len(env.Signatures) != 1 {
 		return nil, fmt.Errorf("envelope: %d signatures, want 1", len(env.Signatures))

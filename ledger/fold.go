@@ -29,6 +29,8 @@ func newState() State {
 //	intended take                        as it was (unknown: Kept, as Lapse never gave it), Action "take"
 //	taken                                gone
 //	kept                                 Kept, no Action
+//	anchored            (Anchor)
+//	accepted            (Anchor, Doubt)  those that it names and that are not known
 func Fold(s State, r Receipt) (State, error) {
 	s.Grants = maps.Clone(s.Grants)
 	s.Holdings = maps.Clone(s.Holdings)
@@ -63,9 +65,14 @@ func (s *State) apply(r Receipt) error {
 	if s.Repository == 0 {
 		s.Repository = r.Repository
 	}
-	if r.Kind.ofGrant() {
+	switch {
+	case r.Kind.ofGrant():
 		s.applyJudged(r)
-	} else {
+	case r.Kind == Anchored:
+		s.applyAnchored(*r.Anchor)
+	case r.Kind == Accepted:
+		s.applyAccepted(r)
+	default:
 		s.applyHeld(r)
 	}
 	return nil

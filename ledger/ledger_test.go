@@ -14,7 +14,10 @@ import (
 	"github.com/lapse-access/lapse/grants"
 )
 
-const commitA = "1111111111111111111111111111111111111111"
+const (
+	commitA = "1111111111111111111111111111111111111111"
+	commitB = "2222222222222222222222222222222222222222"
+)
 
 // repository is whose ledgers those of the tests are.
 const repository = 731
@@ -154,7 +157,24 @@ func life() []Receipt {
 		held(Taken, "", "readonly", "alice", "alice-prod"),
 		approvedGrant("bob/prod", "v1"),
 		held(Intended, actionGive, "readonly", "bob", "bob/prod"),
+		anchored("file:/srv/anchor.json"),
+		accepted(Acceptance{What: LossOfMain, Was: commitA, Now: commitB}),
+		accepted(Acceptance{What: LossOfLedger, Was: commitA, Now: commitB, First: 12, Last: 14, Grants: []string{"dan-prod"}, Holdings: []HoldingState{
+			{Holding: *holdingOf("readonly", "dan"), Kind: Given, Grants: []string{"dan-prod"}, Until: monday.Add(4 * time.Hour), Since: monday},
+		}}),
+		accepted(Acceptance{What: LossOfLedger, Was: commitA, Gone: true}),
+		accepted(Acceptance{What: Unapproved, Was: commitA}),
+		accepted(Acceptance{What: LossOfAnchor, Was: NoneThere, Place: "file:/srv/anchor.json"}),
 	}
+}
+
+func anchored(place string) Receipt {
+	return Receipt{Kind: Anchored, Anchor: &Anchor{Place: place, Commit: commitA}}
+}
+
+func accepted(a Acceptance) Receipt {
+	a.By, a.Because = Accepter{Login: "carol", ID: 583233}, "main was rewritten to remove a key, INC-4300"
+	return Receipt{Kind: Accepted, Accepted: &a}
 }
 
 // smallLedger is a sound ledger of the life above, in several commits over several months.
@@ -175,7 +195,7 @@ func randomReceipt(rng *rand.Rand) Receipt {
 	pick := func(of ...string) string { return of[rng.IntN(len(of))] }
 	id, version := pick("a", "b", "c/d"), pick("", "v2")
 	role, account := pick("readonly", "admin", "x&y=z"), pick("alice", "bob", "carol +&")
-	switch rng.IntN(9) {
+	switch rng.IntN(12) {
 	case 0:
 		return approvedConfiguration(fmt.Sprintf("%040x", rng.Uint64()))
 	case 1:
@@ -192,6 +212,16 @@ func randomReceipt(rng *rand.Rand) Receipt {
 		return held(Intended, actionTake, role, account)
 	case 7:
 		return held(Intended, actionGive, role, account, id)
+	case 8:
+		return Receipt{Kind: Anchored, Anchor: &Anchor{}}
+	case 9:
+		return anchored(pick("file:/srv/a", "file:/srv/b"))
+	case 10:
+		return accepted(Acceptance{What: LossOfAnchor, Was: Unreadable, Place: pick("file:/srv/a", "file:/srv/b")})
+	case 11:
+		return accepted(Acceptance{What: LossOfLedger, Was: commitA, Now: commitB, Holdings: []HoldingState{
+			{Holding: *holdingOf(role, account), Kind: Given, Grants: []string{id, "z", id}, Until: monday, Since: monday},
+		}})
 	default:
 		return approvedGrant(id, version)
 	}

@@ -246,7 +246,7 @@ func TestAReceiptFromBeforeTheLastIsFound(t *testing.T) {
 	b := mustRead(t, tr, verifiers(t, k), nil)
 	b.state.Time = monday // as a writer that does not look at the clock of the last
 	mustAppend(t, tr, b, k, monday, refusedGrant("b"))
-	late := "receipts/2026/11/0000000/0000000012-refused.json"
+	late := "receipts/2026/11/0000000/0000000018-refused.json"
 	wantFinding(t, mustRead(t, tr, verifiers(t, k), nil), late, "its time is before")
 }
 

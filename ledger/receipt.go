@@ -28,6 +28,8 @@ const (
 	Taken    Kind = "taken"    // the target, read back, no longer shows it
 	Kept     Kind = "kept"     // the holding was there before Lapse, and stays
 	Ended    Kind = "ended"    // the grant is over: expired, deleted, replaced or denied while live
+	Anchored Kind = "anchored" // from here on a checkpoint is kept at a place outside the forge, or no longer
+	Accepted Kind = "accepted" // a person accepted what cannot, or shall not, be put back
 )
 
 // Receipt is one fact. Which fields are set depends on the kind. The stored form is versioned by the predicate type; fields may be
@@ -57,6 +59,9 @@ type Receipt struct {
 	Until   time.Time `json:"until,omitzero"`    // intended give, given, kept: the last end of those grants
 	Due     time.Time `json:"due,omitzero"`      // taken: when it should have been gone
 	Overrun string    `json:"overrun,omitempty"` // taken: Time minus Due, as Go writes durations; never negative
+
+	Anchor   *Anchor     `json:"anchor,omitempty"`   // anchored
+	Accepted *Acceptance `json:"accepted,omitempty"` // accepted
 }
 
 // Grant is one version of a grant as it was judged.
@@ -103,6 +108,8 @@ type State struct {
 	Push          int64          `json:"push,omitempty"`          // last push of main that was taken account of
 	Time          time.Time      `json:"time"`                    // of the last receipt
 	Configuration *Configuration `json:"configuration,omitempty"` // last approved
+	Anchor        *Anchor        `json:"anchor,omitempty"`        // where a checkpoint is kept; nil: nowhere yet, or no longer
+	Doubt         time.Time      `json:"doubt,omitzero"`          // until then receipts are lost for good: what was given, nobody can read
 	// Grants are the live and coming grants: the last approved version of each, until it has ended.
 	Grants map[string]Grant `json:"grants"`
 	// Holdings are those that Lapse gave, or set out to give, and has not proven taken, and those it found and left (Kept).

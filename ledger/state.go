@@ -55,13 +55,15 @@ type Head struct {
 	Push          int64          `json:"push,omitempty"`
 	Time          time.Time      `json:"time"`
 	Configuration *Configuration `json:"configuration,omitempty"`
+	Anchor        *Anchor        `json:"anchor,omitempty"`
+	Doubt         time.Time      `json:"doubt,omitzero"`
 	Targets       []string       `json:"targets,omitempty"` // as [State.HeldTargets]
 }
 
 func (s State) head() Head {
 	return Head{
 		Version: stateVersion, Sequence: s.Sequence, Last: s.Last, Repository: s.Repository, Main: s.Main, Push: s.Push,
-		Time: s.Time, Configuration: s.Configuration, Targets: s.HeldTargets(),
+		Time: s.Time, Configuration: s.Configuration, Anchor: s.Anchor, Doubt: s.Doubt, Targets: s.HeldTargets(),
 	}
 }
 
@@ -146,7 +148,7 @@ func ReadState(fsys fs.FS) (State, error) {
 	}
 	s := newState()
 	s.Sequence, s.Last, s.Main, s.Time, s.Configuration = head.Sequence, head.Last, head.Main, head.Time, head.Configuration
-	s.Repository, s.Push = head.Repository, head.Push
+	s.Repository, s.Push, s.Anchor, s.Doubt = head.Repository, head.Push, head.Anchor, head.Doubt
 	for path, data := range files {
 		switch {
 		case strings.HasPrefix(path, grantParts):

@@ -17,7 +17,7 @@ var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 var commitForm = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 func isKind(k Kind) bool {
-	return slices.Contains([]Kind{Approved, Refused, Intended, Given, Taken, Kept, Ended}, k)
+	return slices.Contains([]Kind{Approved, Refused, Intended, Given, Taken, Kept, Ended, Anchored, Accepted}, k)
 }
 
 // check says whether the receipt can be stored: it has its place in the chain and states one fact. It is asked before a
@@ -51,8 +51,16 @@ func checkFact(r Receipt) error {
 	if !isText(r.Main) || !isText(r.Commit) {
 		return errors.New("main or commit is not one line of text")
 	}
-	if r.Kind.ofGrant() {
+	if (r.Anchor != nil) != (r.Kind == Anchored) || (r.Accepted != nil) != (r.Kind == Accepted) {
+		return fmt.Errorf("%s: want what was anchored or accepted where it says so, and nowhere else", r.Kind)
+	}
+	switch {
+	case r.Kind.ofGrant():
 		return checkJudged(r)
+	case r.Kind == Anchored:
+		return errors.Join(checkAlone(r), checkAnchor(*r.Anchor))
+	case r.Kind == Accepted:
+		return errors.Join(checkAlone(r), checkAcceptance(*r.Accepted))
 	}
 	return checkHeld(r)
 }
