@@ -53,6 +53,7 @@ type Facts struct {
 	Held       []string
 	Live       map[string][]LiveGrant        // the live grants of each user named in the request, by login
 	Repository string                        // owner/name of the access repository itself
+	Above      map[string][]string           // teams that each team of the request's entitlements lies in, from the nearest; "@org/slug" in lower case
 	Guards     func(grants.Entitlement) bool `json:"-"` // may the entitlement give a hold on Lapse itself? (owning repository, approving teams); nil: any may
 }
 

@@ -274,7 +274,7 @@ func TestWhatStatesNoFactIsNotSealed(t *testing.T) {
 		"approved without a digest": func() Receipt { r := approvedGrant("a", ""); r.Grant.Digest = ""; return placed(r) },
 		"approved for nobody":       func() Receipt { r := approvedGrant("a", ""); r.Grant.UserID = 0; return placed(r) },
 		"approved for ever":         func() Receipt { r := approvedGrant("a", ""); r.Grant.Interval.End = time.Time{}; return placed(r) },
-		"ended with a judgement":    func() Receipt { r := endedGrant("a", ""); r.Judgement = []byte(`{}`); return placed(r) },
+		"ended by a commit":         func() Receipt { r := endedGrant("a", ""); r.Commit = commitA; return placed(r) },
 		"given nothing":             func() Receipt { return placed(Receipt{Kind: Given}) },
 		"given to nobody":           func() Receipt { return placed(held(Given, "", "r", "")) },
 		"given with an action":      func() Receipt { return placed(held(Given, actionGive, "r", "alice")) },

@@ -50,7 +50,7 @@ type Receipt struct {
 
 	Grant         *Grant          `json:"grant,omitempty"`         // approved, refused, ended
 	Configuration *Configuration  `json:"configuration,omitempty"` // approved, refused: of configuration instead of a grant
-	Judgement     json.RawMessage `json:"judgement,omitempty"`     // approved, refused: the facts and the verdict, to judge again offline
+	Judgement     json.RawMessage `json:"judgement,omitempty"`     // approved, refused: the facts and the verdict, to judge again offline; ended by policies: what they saw
 	Reasons       []string        `json:"reasons,omitempty"`       // refused, ended: why
 
 	Holding *Holding  `json:"holding,omitempty"` // intended, given, taken, kept

@@ -76,8 +76,8 @@ func checkJudged(r Receipt) error {
 	if (r.Grant == nil) == (r.Configuration == nil) {
 		return fmt.Errorf("%s: want either a grant or a configuration", r.Kind)
 	}
-	if r.Kind == Ended && (r.Grant == nil || r.Commit != "" || len(r.Judgement) > 0) {
-		return fmt.Errorf("%s: want a grant, and neither a commit nor a judgement", r.Kind)
+	if r.Kind == Ended && (r.Grant == nil || r.Commit != "") {
+		return fmt.Errorf("%s: want a grant, and no commit", r.Kind)
 	}
 	if r.Kind == Approved && len(r.Reasons) > 0 {
 		return fmt.Errorf("%s: an approval has no reasons", r.Kind)

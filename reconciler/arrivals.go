@@ -99,39 +99,34 @@ func (r *Observer) judge(ctx context.Context, out *Outlook, a requests.Arrival, 
 	if !a.Grants() && !a.Configuration() {
 		return nil
 	}
-	facts, v, rec, err := r.verdict(ctx, out, a)
+	facts, j, err := r.verdict(ctx, out, a)
 	if err != nil {
 		return err
 	}
 	if a.Configuration() {
-		if err := r.decideConfiguration(out, a, v, rec); err != nil {
+		if err := r.decideConfiguration(out, a, j); err != nil {
 			return err
 		}
 	}
-	return decideGrants(out, facts, v, rec, later)
+	return decideGrants(out, a, facts, j, later)
 }
 
-// verdict is that on an arrival, with the receipt that will say so.
-func (r *Observer) verdict(ctx context.Context, out *Outlook, a requests.Arrival) (checks.Facts, checks.Verdict, ledger.Receipt, error) {
-	var none ledger.Receipt
+// verdict is that on an arrival, with what it was made from.
+func (r *Observer) verdict(ctx context.Context, out *Outlook, a requests.Arrival) (checks.Facts, requests.Judgement, error) {
 	if a.Unknown != nil {
-		return checks.Facts{}, checks.Verdict{}, none, a.Unknown
+		return checks.Facts{}, requests.Judgement{}, a.Unknown
 	}
 	snap, err := r.Requests.Snapshot(a.Base)
 	if err != nil {
-		return checks.Facts{}, checks.Verdict{}, none, err
+		return checks.Facts{}, requests.Judgement{}, err
 	}
 	facts, _, err := r.Requests.Merged(ctx, a, requests.Instant{Now: out.Now, Live: out.liveOf, Held: out.state.HeldTargets()}, out.unfit(snap))
 	if err != nil {
-		return facts, checks.Verdict{}, none, err
+		return facts, requests.Judgement{}, err
 	}
-	v := checks.Judge(ctx, facts, snap.Policies)
-	judgement, err := requests.Judgement(a.Base.String(), facts, v)
-	if err != nil {
-		return facts, v, none, err
-	}
-	out.Arrivals = append(out.Arrivals, Judged{Commit: a.Tip.String(), Pull: v.Pull, Verdict: v})
-	return facts, v, ledger.Receipt{Commit: a.Tip.String(), Judgement: judgement}, nil
+	j := requests.Judge(ctx, facts, snap)
+	out.Arrivals = append(out.Arrivals, Judged{Commit: a.Tip.String(), Pull: j.Pull, Verdict: j.Verdict})
+	return facts, j, nil
 }
 
 // unfit says why no request can be approved on this base: an admin may have pushed a configuration that nobody approved.
@@ -188,7 +183,17 @@ func overtaken(out *Outlook, id string, later []requests.Arrival) bool {
 	})
 }
 
-func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, v checks.Verdict, rec ledger.Receipt) error {
+// receiptOf is the receipt of what the verdict makes of one grant, or, with no id, of the configuration.
+func receiptOf(a requests.Arrival, j requests.Judgement, id string) (ledger.Receipt, error) {
+	stored, err := j.Stored(id)
+	rec := ledger.Receipt{Kind: ledger.Approved, Commit: a.Tip.String(), Judgement: stored}
+	if j.Outcome != checks.OutcomeApproved {
+		rec.Kind, rec.Reasons = ledger.Refused, Reasons(j.Verdict)
+	}
+	return rec, err
+}
+
+func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, j requests.Judgement) error {
 	after, err := r.Requests.Snapshot(a.Tip)
 	if err != nil {
 		return err
@@ -196,9 +201,12 @@ func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, v check
 	if after.Digest == out.state.Configuration.Digest {
 		return nil // back to what was approved
 	}
+	rec, err := receiptOf(a, j, "")
+	if err != nil {
+		return err
+	}
 	rec.Configuration = &ledger.Configuration{Commit: a.Tip.String(), Digest: after.Digest}
-	if rec.Kind = ledger.Approved; v.Outcome != checks.OutcomeApproved {
-		rec.Kind, rec.Reasons = ledger.Refused, Reasons(v)
+	if rec.Kind == ledger.Refused {
 		out.Findings = append(out.Findings, fmt.Sprintf("commit %.12s changed the configuration without approval: %s", a.Tip, first(rec.Reasons)))
 	}
 	return out.decide(rec)
@@ -206,21 +214,21 @@ func (r *Observer) decideConfiguration(out *Outlook, a requests.Arrival, v check
 
 // decideGrants approves or refuses each added or changed grant. The verdict is on the request as a whole. Files under grants/ that
 // are no grants can have no receipt; that somebody merged them all the same is a finding.
-func decideGrants(out *Outlook, f checks.Facts, v checks.Verdict, rec ledger.Receipt, later []requests.Arrival) error {
-	if v.Outcome != checks.OutcomeApproved && len(f.Request.Problems) > 0 && onlyEnds(f.Request.Changes) {
-		out.Findings = append(out.Findings, fmt.Sprintf("commit %.12s is refused: %s", rec.Commit, first(Reasons(v))))
+func decideGrants(out *Outlook, a requests.Arrival, f checks.Facts, j requests.Judgement, later []requests.Arrival) error {
+	if j.Outcome != checks.OutcomeApproved && len(f.Request.Problems) > 0 && onlyEnds(f.Request.Changes) {
+		out.Findings = append(out.Findings, fmt.Sprintf("commit %.12s is refused: %s", a.Tip, first(Reasons(j.Verdict))))
 	}
 	for _, c := range f.Request.Changes {
 		if c.Kind == grants.End {
 			continue
 		}
-		gv := verdictOn(v, c.ID)
-		rec := rec
-		rec.Grant = receiptGrant(f, c, gv)
-		rec.Kind = ledger.Approved
+		rec, err := receiptOf(a, j, c.ID)
+		if err != nil {
+			return err
+		}
+		rec.Grant = receiptGrant(f, c, verdictOn(j.Verdict, c.ID))
 		switch {
-		case v.Outcome != checks.OutcomeApproved:
-			rec.Kind, rec.Reasons = ledger.Refused, Reasons(v)
+		case rec.Kind == ledger.Refused:
 			out.Findings = append(out.Findings, fmt.Sprintf("%s at commit %.12s is refused: %s", grants.PathOf(c.ID), rec.Commit, first(rec.Reasons)))
 		case overtaken(out, c.ID, later):
 			continue

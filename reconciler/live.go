@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,9 +24,12 @@ type Ending struct {
 }
 
 // end writes that a grant is over. Its holdings stay on the ledger until a target, read back, no longer shows them.
-func (o *Outlook) end(g ledger.Grant, why string) error {
+func (o *Outlook) end(g ledger.Grant, why string) error { return o.endFor(g, why, nil) }
+
+// endFor is end with what the policies saw, where they said so.
+func (o *Outlook) endFor(g ledger.Grant, why string, seen json.RawMessage) error {
 	o.Ended = append(o.Ended, Ending{Grant: g.ID, Reason: why, Expired: !o.Now.Before(g.Interval.End)})
-	return o.decide(ledger.Receipt{Kind: ledger.Ended, Grant: &g, Reasons: []string{why}})
+	return o.decide(ledger.Receipt{Kind: ledger.Ended, Grant: &g, Reasons: []string{why}, Judgement: seen})
 }
 
 // lookAtLive ends the grants that are past their end, gone from main, or denied by a policy of package active.
@@ -38,12 +42,12 @@ func (r *Observer) lookAtLive(ctx context.Context, out *Outlook) error {
 	}
 	for _, id := range sortedKeys(out.state.Grants) {
 		g := out.state.Grants[id]
-		why, err := r.over(ctx, out, tip, g)
+		why, seen, err := r.over(ctx, out, tip, g)
 		if err != nil {
 			return err
 		}
 		if why != "" {
-			if err := out.end(g, why); err != nil {
+			if err := out.endFor(g, why, seen); err != nil {
 				return err
 			}
 		}
@@ -70,32 +74,33 @@ func (r *Observer) lookAtTip(out *Outlook) *requests.Snapshot {
 	return tip
 }
 
-// over says why a grant is over; "" if it is not.
-func (r *Observer) over(ctx context.Context, out *Outlook, tip *requests.Snapshot, g ledger.Grant) (string, error) {
+// over says why a grant is over; "" if it is not. Where the policies ended it, seen is what they saw.
+func (r *Observer) over(ctx context.Context, out *Outlook, tip *requests.Snapshot, g ledger.Grant) (why string, seen json.RawMessage, err error) {
 	if !out.Now.Before(g.Interval.End) {
-		return "it ended at " + g.Interval.End.Format(time.RFC3339), nil
+		return "it ended at " + g.Interval.End.Format(time.RFC3339), nil, nil
 	}
-	_, err := fs.Stat(tip.Files, grants.PathOf(g.ID))
+	_, err = fs.Stat(tip.Files, grants.PathOf(g.ID))
 	if errors.Is(err, fs.ErrNotExist) && tip.Commit == out.Main {
-		return "its file is no longer on main", nil
+		return "its file is no longer on main", nil, nil
 	}
 	if !g.Interval.Contains(out.Now) {
-		return "", nil
+		return "", nil, nil
 	}
-	return r.deniedWhileLive(ctx, out, g), nil
+	return deniedWhileLive(ctx, out, g)
 }
 
 // deniedWhileLive asks package active, by the approved policies. One that cannot be evaluated ends nobody: it stops what is new.
-func (r *Observer) deniedWhileLive(ctx context.Context, out *Outlook, g ledger.Grant) string {
+func deniedWhileLive(ctx context.Context, out *Outlook, g ledger.Grant) (why string, seen json.RawMessage, err error) {
 	in := checks.LiveInput(out.approved.Configuration, subject(g), out.held(g.User), out.Now)
 	a := out.approved.Policies.Active(ctx, in)
 	for _, b := range a.Broken {
 		out.broken(b)
 	}
-	if len(a.Denials) > 0 {
-		return denialText(a.Denials[0])
+	if len(a.Denials) == 0 {
+		return "", nil, nil
 	}
-	return ""
+	seen, err = requests.EndedBy(out.approved, g.Role, requests.Asked{Input: in, Answer: a})
+	return denialText(a.Denials[0]), seen, err
 }
 
 func (o *Outlook) broken(p grants.Problem) {

@@ -179,11 +179,11 @@ func (r *Observer) judgeConfiguration(ctx context.Context, out *Outlook, a reque
 	if a.Later {
 		return errors.New("there is no time left for it")
 	}
-	_, v, rec, err := r.verdict(ctx, out, a)
+	_, j, err := r.verdict(ctx, out, a)
 	if err != nil {
 		return err
 	}
-	return r.decideConfiguration(out, a, v, rec)
+	return r.decideConfiguration(out, a, j)
 }
 
 // endLost ends the live grants that were on main before it was at a commit without them. stop: what is ended was hidden from a walk

@@ -32,8 +32,8 @@ func (s *Snapshot) guarded(repository string) guarded {
 
 // guards says which entitlements give a hold on Lapse itself. A team below one that approves does: its members count as members of
 // both. above tells the teams above a team, by "@org/slug"; nil: none are known.
-func (g *Gatherer) guards(snap *Snapshot, above map[string][]string) func(grants.Entitlement) bool {
-	guarded := snap.guarded(g.Repo.String())
+func (g *Gatherer) guards(snap *Snapshot, repository string, above map[string][]string) func(grants.Entitlement) bool {
+	guarded := snap.guarded(repository)
 	return func(e grants.Entitlement) bool {
 		about := g.about(snap, e)
 		return about != "" && guarded[about] || slices.ContainsFunc(above[about], func(team string) bool { return guarded[team] })
@@ -72,7 +72,7 @@ func (g *Gatherer) addGuards(ctx context.Context, f *checks.Facts, snap *Snapsho
 			above[about] = teams
 		}
 	}
-	f.Guards = g.guards(snap, above)
+	f.Above, f.Guards = above, g.guards(snap, f.Repository, above)
 	return nil
 }
 

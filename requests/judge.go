@@ -1,11 +1,15 @@
 package requests
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/lapse-access/lapse/checks"
-	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/policies"
 )
 
 // Instant is the time of a run and what the ledger knew then.
@@ -15,27 +19,107 @@ type Instant struct {
 	Held []string // targets at which Lapse has given what it has not proven taken, sorted
 }
 
-// Evidence is what a verdict was made from, in the stored form of receipts: with the trees of Base and Head it suffices to
-// judge again, offline. Fields may be added, never removed or given another meaning.
-type Evidence struct {
-	Base     string                        `json:"base"` // main commit whose configuration judged
-	Now      time.Time                     `json:"now"`
-	Pull     *checks.Pull                  `json:"pull,omitempty"`
-	Found    []checks.Reason               `json:"found,omitempty"` // what the gatherer found that forbids approval
-	Reviews  []checks.Review               `json:"reviews,omitempty"`
-	Pushes   []checks.Push                 `json:"pushes,omitempty"`
-	Teams    map[grants.Party]checks.Team  `json:"teams,omitempty"`
-	Accounts map[string]checks.Account     `json:"accounts,omitempty"`
-	Live     map[string][]checks.LiveGrant `json:"live,omitempty"`
-	Moved    []checks.Moved                `json:"moved,omitempty"`
-	Held     []string                      `json:"held,omitempty"`
-	Verdict  checks.Verdict                `json:"verdict"`
+// Judgement is a verdict with all that it was made from.
+type Judgement struct {
+	checks.Verdict
+	evidence Evidence
+	asked    map[string][]Asked // by id of the grant
 }
 
-// Judgement is the stored form of the facts and the verdict.
-func Judgement(base string, f checks.Facts, v checks.Verdict) (json.RawMessage, error) {
-	return json.Marshal(Evidence{
-		Base: base, Now: f.Now, Pull: f.Pull, Found: f.Unjudgeable, Reviews: f.Reviews, Pushes: f.Pushes,
-		Teams: f.Teams, Accounts: f.Accounts, Live: f.Live, Moved: f.Moved, Held: f.Held, Verdict: v,
-	})
+// Judge asks for the verdict on what was gathered, and keeps what the policies were asked and said.
+func Judge(ctx context.Context, f checks.Facts, snap *Snapshot) Judgement {
+	r := &recorder{Policies: snap.Policies, asked: map[string][]Asked{}}
+	v := checks.Judge(ctx, f, r)
+	e := evidenceOf(f, snap)
+	e.Verdict = v
+	return Judgement{Verdict: v, evidence: e, asked: r.asked}
+}
+
+// Evidence is that for the receipt of one grant; "" for that of the configuration. The policies' answers on the other grants of the
+// request are on the receipts of those: each holds what the person has beside, so that all on all would grow with the cube.
+func (j Judgement) Evidence(grant string) Evidence {
+	e := j.evidence
+	e.Asked = j.asked[grant]
+	return e
+}
+
+// Stored is the evidence in the form that receipts hold.
+func (j Judgement) Stored(grant string) (json.RawMessage, error) {
+	b, err := json.Marshal(j.Evidence(grant))
+	if err != nil {
+		return nil, fmt.Errorf("encode the evidence: %w", err)
+	}
+	return b, nil
+}
+
+// recorder are policies that are listened to.
+type recorder struct {
+	checks.Policies
+	asked map[string][]Asked
+}
+
+func (r *recorder) Request(ctx context.Context, in policies.Input) policies.Answer {
+	a := r.Policies.Request(ctx, in)
+	r.asked[in.Grant.ID] = append(r.asked[in.Grant.ID], Asked{Input: in, Answer: a})
+	return a
+}
+
+// Replay rebuilds, offline, the facts that a recorded verdict was made from: of the evidence, and of the trees of its base and of tip,
+// the commit that the receipt names. It asks the forge nothing, so that a Gatherer with Git and Types alone will do; one for many
+// receipts reads each configuration once.
+//
+// [Judge] of what it returns must come to the same evidence ([Same]). What the trees forbid is found anew, whether or not the evidence
+// tells of it, so that a verdict which left it out is not come to again.
+func (g *Gatherer) Replay(e Evidence, tip gitrepo.Hash) (checks.Facts, *Snapshot, error) {
+	base := gitrepo.NewHash(e.Base)
+	snap, err := g.Snapshot(base)
+	if err != nil {
+		return checks.Facts{}, nil, err
+	}
+	change, err := g.Git.Diff(base, tip)
+	if err != nil {
+		return checks.Facts{}, nil, fmt.Errorf("what commit %s changed: %w", tip, err)
+	}
+	f := e.facts()
+	f.Configuration, f.Guards = snap.Configuration, g.guards(snap, e.Repository, e.Above)
+	var trees checks.Facts
+	if e.Pull != nil {
+		if err := g.proposedConfiguration(&trees, snap, tip, change); err != nil {
+			return f, snap, err
+		}
+	}
+	if err := g.request(&trees, snap, change); err != nil {
+		return f, snap, err
+	}
+	f.Request, f.Moved = trees.Request, trees.Moved
+	f.Unjudgeable = joined(f.Unjudgeable, trees.Unjudgeable)
+	return f, snap, nil
+}
+
+// joined is found and what it lacks of the others, unless it was cut short: what was left out then cannot be told.
+func joined(found, others []checks.Reason) []checks.Reason {
+	if len(found) > maxPaths {
+		return found
+	}
+	has := map[checks.Reason]bool{}
+	for _, r := range found {
+		has[r] = true
+	}
+	out := found[:len(found):len(found)]
+	for _, r := range others {
+		if !has[r] {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Same says whether two verdicts, or two of what they were made from, are the same as receipts store them.
+func Same[T Evidence | checks.Verdict | []Asked](a, b T) (bool, error) {
+	one, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	other, err := json.Marshal(b)
+	return bytes.Equal(one, other), err
 }

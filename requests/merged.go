@@ -18,7 +18,7 @@ func (g *Gatherer) Merged(ctx context.Context, a Arrival, at Instant, unfit []ch
 		return checks.Facts{}, nil, err
 	}
 	f := checks.Facts{ // Now for what came without a pull request
-		Now: at.Now, Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: g.guards(snap, nil),
+		Now: at.Now, Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: g.guards(snap, g.Repo.String(), nil),
 		Unjudgeable: append(append([]checks.Reason{}, unfit...), a.Reasons...), Held: at.Held,
 	}
 	if a.Pull == nil {

@@ -101,7 +101,7 @@ func (g *Gatherer) Open(ctx context.Context, number int, main gitrepo.Hash, at I
 		return checks.Facts{}, nil, err
 	}
 	facts := checks.Facts{
-		Now: at.Now, Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: g.guards(snap, nil),
+		Now: at.Now, Configuration: snap.Configuration, Repository: g.Repo.String(), Guards: g.guards(snap, g.Repo.String(), nil),
 		Pull: pullFacts(pull), Unjudgeable: unfit, Held: at.Held,
 	}
 	change, reasons, err := g.proposed(main, head)

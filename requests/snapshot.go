@@ -22,6 +22,8 @@ type Snapshot struct {
 	Configuration *grants.Configuration
 	Policies      *policies.Set
 	Files         fs.FS
+
+	digests map[string]string // of each of those files that is a plain one, as [grants.Digest], by path
 }
 
 // Snapshot reads the configuration at a commit. What is wrong with it is in its problems, not in the error.
@@ -33,7 +35,7 @@ func (g *Gatherer) Snapshot(commit gitrepo.Hash) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read commit %s: %w", commit, err)
 	}
-	digest, err := g.configurationDigest(commit, files)
+	digest, digests, err := g.configurationDigest(commit, files)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +43,7 @@ func (g *Gatherer) Snapshot(commit gitrepo.Hash) (*Snapshot, error) {
 	if s == nil {
 		s = &Snapshot{Digest: digest, Configuration: grants.LoadConfiguration(files, g.Types), Policies: policies.Load(files)}
 	}
-	s = &Snapshot{Commit: commit, Digest: digest, Configuration: s.Configuration, Policies: s.Policies, Files: files}
+	s = &Snapshot{Commit: commit, Digest: digest, Configuration: s.Configuration, Policies: s.Policies, Files: files, digests: digests}
 	if g.snapshots == nil {
 		g.snapshots = map[gitrepo.Hash]*Snapshot{}
 	}
@@ -60,9 +62,10 @@ func (g *Gatherer) sameConfiguration(digest string) *Snapshot {
 }
 
 // configurationDigest is the identity of the configuration at a commit: "sha256:<hex>" over path, mode and content of each
-// configuration file in order. Equal files in different commits have equal digests.
-func (g *Gatherer) configurationDigest(commit gitrepo.Hash, files fs.FS) (string, error) {
-	h := sha256.New()
+// configuration file in order; with it come the digests of the plain files, by path. Equal files in different commits have equal
+// digests.
+func (g *Gatherer) configurationDigest(commit gitrepo.Hash, files fs.FS) (string, map[string]string, error) {
+	h, digests := sha256.New(), map[string]string{}
 	for _, root := range configurationRoots {
 		err := fs.WalkDir(files, root, func(path string, d fs.DirEntry, err error) error {
 			if path == root && errors.Is(err, fs.ErrNotExist) {
@@ -73,13 +76,16 @@ func (g *Gatherer) configurationDigest(commit gitrepo.Hash, files fs.FS) (string
 			}
 			content, err := g.contentDigest(commit, files, path, d)
 			fmt.Fprintf(h, "%q %v %s\n", path, d.Type(), content)
+			if d.Type().IsRegular() {
+				digests[path] = content
+			}
 			return err
 		})
 		if err != nil {
-			return "", fmt.Errorf("read the configuration at %s: %w", commit, err)
+			return "", nil, fmt.Errorf("read the configuration at %s: %w", commit, err)
 		}
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), digests, nil
 }
 
 // contentDigest identifies what is at a path; of links and submodules, which are never followed, by what git calls them.

@@ -98,6 +98,11 @@ func setStage(e *testscript.Env) error {
 	e.Setenv("REPO", filepath.Join(dir, stage.Repo+".git"))
 	e.Setenv("VAULT", p.Vault)
 	watchForRaces(e)
+	e.Defer(func() {
+		if err := replayAll(context.Background(), e.Getenv("REPO"), p.Key, filepath.Join(e.WorkDir, ".replay")); err != nil {
+			e.T().Fatal(err)
+		}
+	})
 	return allowSigner(e, p)
 }
 
