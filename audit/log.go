@@ -230,7 +230,7 @@ func (l *Life) held(r ledger.Receipt) {
 			l.Held = append(l.Held, *r.Holding)
 		}
 	case ledger.Taken:
-		e.Kind = Taken
+		e.Kind, e.Reasons = Taken, r.Reasons
 		e.Overrun, _ = time.ParseDuration(r.Overrun) // "": it was not due
 		l.Overrun = max(l.Overrun, e.Overrun)
 		l.Held = slices.DeleteFunc(l.Held, same)

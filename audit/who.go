@@ -66,6 +66,9 @@ func Who(b *ledger.Book, about string, now time.Time) []Holder {
 	}
 	for _, key := range sortedKeys(s.Holdings) {
 		h := s.Holdings[key]
+		if h.Kind == ledger.Taken {
+			continue
+		}
 		for _, id := range h.Grants {
 			if holders[id] == nil {
 				g, known := last[id]

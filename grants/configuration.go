@@ -18,6 +18,7 @@ const (
 	defaultMaxDuration            = 24 * time.Hour
 	defaultApprovalTTL            = 72 * time.Hour
 	defaultUnexplainedRevocations = 10
+	defaultWatch                  = 7 * 24 * time.Hour // somebody's week off and the Monday after it
 )
 
 // LoadConfiguration reads lapse.yaml, people.yaml and roles/ and never fails as a whole: what is wrong is in Problems, and
@@ -80,25 +81,39 @@ func (l *loading) readConfig() (configFile, *decoder) {
 	l.c.Config = Config{
 		Version: int(w.Version), Branch: string(w.Branch), RemovalByPull: w.Removal == "pull_request", Automatic: w.Automatic,
 		SigningKey: string(w.Signing.Key), Keyless: w.Signing.Keyless, Targets: map[string]TargetConfig{}, At: d.places,
-		Limits: Limits{MaxDuration: defaultMaxDuration, ApprovalTTL: defaultApprovalTTL, UnexplainedRevocations: defaultUnexplainedRevocations},
 	}
 	if w.Branch == "" {
 		l.c.Config.Branch = defaultBranch
 	}
-	if w.Limits.MaxDuration != "" {
-		l.c.Config.Limits.MaxDuration = w.Limits.MaxDuration.duration()
-	}
-	if w.Limits.ApprovalTTL != "" {
-		l.c.Config.Limits.ApprovalTTL = w.Limits.ApprovalTTL.duration()
-	}
-	if _, ok := d.places["limits.unexplained_revocations"]; ok {
-		l.c.Config.Limits.UnexplainedRevocations = int(w.Limits.UnexplainedRevocations)
-	}
+	l.c.Config.Limits = readLimits(w.Limits, d)
 	if _, ok := d.places["signing"]; ok && (w.Signing.Key != "") == w.Signing.Keyless {
 		d.problem("signing", `write either {key: "${NAME}"} or {keyless: true}`, "signing: want a key or keyless, and not both")
 	}
 	l.usable = l.usable && !d.ruined()
 	return w, d
+}
+
+// readLimits are the limits as they are written, and the defaults for those that are not.
+func readLimits(w limitsEntry, d *decoder) Limits {
+	l := Limits{
+		MaxDuration: defaultMaxDuration, ApprovalTTL: defaultApprovalTTL, UnexplainedRevocations: defaultUnexplainedRevocations, Watch: defaultWatch,
+	}
+	if w.MaxDuration != "" {
+		l.MaxDuration = w.MaxDuration.duration()
+	}
+	if w.ApprovalTTL != "" {
+		l.ApprovalTTL = w.ApprovalTTL.duration()
+	}
+	if _, ok := d.places["limits.unexplained_revocations"]; ok {
+		l.UnexplainedRevocations = int(w.UnexplainedRevocations)
+	}
+	if w.Watch != "" {
+		l.Watch = w.Watch.duration()
+	}
+	if l.Watch > MaxWatch {
+		d.problem("limits.watch", "", "watch: %s: want at most %s, which is how long the ledger remembers", FormatDuration(l.Watch), FormatDuration(MaxWatch))
+	}
+	return l
 }
 
 // readTargets keeps the targets that are as their types say. One that is not is absent and spoils nothing else.

@@ -22,7 +22,7 @@ func TestTheManualsRepositoryLoads(t *testing.T) {
 				"prod-db": {Name: "prod-db", Type: "postgres", Settings: map[string]string{"dsn": "${PROD_DB_DSN}"}, At: Pos{"lapse.yaml", 5, 12}},
 			},
 			Configuration: []ApprovalLine{{From: []Party{"@acme/security"}, Count: 2, At: Pos{"lapse.yaml", 6, 29}}},
-			Limits:        Limits{MaxDuration: 24 * time.Hour, ApprovalTTL: 72 * time.Hour, UnexplainedRevocations: 10},
+			Limits:        Limits{MaxDuration: 24 * time.Hour, ApprovalTTL: 72 * time.Hour, UnexplainedRevocations: 10, Watch: 7 * 24 * time.Hour},
 			SigningKey:    "${LAPSE_SIGNING_KEY}",
 		},
 		Roles: map[string]Role{"prod-db-read": {

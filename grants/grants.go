@@ -9,6 +9,7 @@ package grants
 
 import (
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -124,6 +125,7 @@ type Role struct {
 	Approvals    []ApprovalLine // empty only where the configuration says automatic
 	MergeAuto    bool           // merge as soon as the verdict is approved
 	Exclusive    bool           // nobody may hold these entitlements but through a live grant
+	Standing     []string       // logins of those who may hold these entitlements without a grant; Lapse gives them nothing for it
 	GuardsLapse  bool           // `guards_lapse: true`: the role openly gives a hold on Lapse itself (its repository, or a team that approves)
 	At           map[string]Pos // key of the file → place of its value; "" → the document
 }
@@ -157,12 +159,21 @@ type TargetConfig struct {
 	LoginIsAccount bool
 }
 
+// Same says whether both lead to one system.
+func (c TargetConfig) Same(other TargetConfig) bool {
+	return c.Type == other.Type && maps.Equal(c.Settings, other.Settings)
+}
+
 // Limits bound every grant, and what a mistake can take away at once.
 type Limits struct {
 	MaxDuration            time.Duration // of any grant
 	ApprovalTTL            time.Duration // an approval older than this at the merge does not count
 	UnexplainedRevocations int           // most holdings one run takes for any reason but their end
+	Watch                  time.Duration // how long what was taken is looked at, in case somebody gives it back by hand; at most MaxWatch
 }
+
+// MaxWatch is the longest that what was taken can be watched: the ledger's state remembers it for so long, and no longer.
+const MaxWatch = 30 * 24 * time.Hour
 
 // Config is lapse.yaml.
 type Config struct {

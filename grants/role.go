@@ -54,6 +54,7 @@ func (l *loading) readRole(path string, entry fs.DirEntry) *Problem {
 		role.Entitlements = l.entitlements(d, w.Entitlements)
 		role.Eligible = l.parties(d, "eligible", w.Eligible)
 		role.Approvals = l.approvals(d, "approvals", w.Approvals, l.c.Config.Automatic)
+		role.Standing = l.standing(d, w.Standing)
 	}
 	if len(d.problems) == 0 {
 		l.c.Roles[name] = role
@@ -90,6 +91,27 @@ func (l *loading) entitlements(d *decoder, w []entitlementEntry) []Entitlement {
 		list = append(list, e)
 	}
 	return list
+}
+
+// standing reads who may hold what a role names without a grant, none twice, each of people.yaml.
+func (l *loading) standing(d *decoder, w []loginText) []string {
+	var logins []string
+	for i, login := range w {
+		at := fmt.Sprintf("standing[%d]", i)
+		_, known := l.c.People.People[string(login)]
+		switch {
+		case d.unread(at) || d.spoiled(at):
+			continue
+		case slices.Contains(logins, string(login)):
+			d.problem(at, "", "%s is named twice", show(string(login)))
+		case slices.Contains(l.c.Unread, string(login)):
+			d.problem(at, "", "user %s could not be read, see the problems of people.yaml", show(string(login)))
+		case !known && l.c.People.People != nil:
+			d.problem(at, d.meant(string(login), maps.Keys(l.c.People.People)), "people.yaml has no user %s", show(string(login)))
+		}
+		logins = append(logins, string(login))
+	}
+	return logins
 }
 
 // spoiled says whether an entry inside the value at the path was left out.

@@ -55,6 +55,8 @@ func TestA22SomebodyHasToApprove(t *testing.T) {
 		{file: role, old: `"@acme/data-platform"`, new: `"acme/data-platform"`, noRole: true, want: []string{role + `:9:13: from[0]: party "acme/data-platform" at column 1: want "@organization/team" or "group:name"`}},
 		{file: role, old: `"@acme/data-platform"`, new: `data-platform`, noRole: true, want: []string{role + `:9:13: from[0]: party "data-platform" at column 1: want "@organization/team" or "group:name"`}},
 		{file: role, old: `["@acme/data-platform"]`, new: `["@acme/data-platform", "@acme/data-platform"]`, noRole: true, want: []string{role + `:9:36: "@acme/data-platform" is named twice`}},
+		{file: role, old: "merge: auto", new: "standing: [alcie, bob, bob]", noRole: true, want: []string{
+			role + `:11:12: people.yaml has no user "alcie" (did you mean "alice"?)`, role + `:11:24: "bob" is named twice`}},
 		{file: role, old: `group:security`, new: `group:securty`, noRole: true, want: []string{role + `:10:13: people.yaml has no group "securty" (did you mean "security"?)`}},
 		{file: role, old: all, new: "", noRole: true, want: []string{role + `:8:11: approvals: want a list, got nothing`}},
 		{file: role, old: "approvals:                                           # each line must be satisfied\n" + all, new: "approvals: []\n", noRole: true,
@@ -95,6 +97,7 @@ func TestLapseFileIsWhatTheProgramUnderstands(t *testing.T) {
 		{file: f, old: "removal: push", new: "branch: a..b", unusable: true, want: []string{`lapse.yaml:7:9: branch: branch "a..b": character '.' at column 2: two dots in a row`}},
 		{file: f, old: "max_duration: 24h", new: "max_duration: 1d", unusable: true, want: []string{`lapse.yaml:8:24: max_duration: "1d" is not a duration: want hours, minutes and seconds in whole numbers, like 4h, 90m or 1h30m`}},
 		{file: f, old: "unexplained_revocations: 10", new: "unexplained_revocations: -1", unusable: true, want: []string{`lapse.yaml:8:73: unexplained_revocations: -1: want 0 to 100000`}},
+		{file: f, old: "unexplained_revocations: 10", new: "watch: 720h1s", unusable: true, want: []string{`lapse.yaml:8:55: watch: 720h1s: want at most 720h, which is how long the ledger remembers`}},
 		{file: f, old: "automatic: false", new: "automatic: yes", unusable: true, want: []string{`lapse.yaml:9:12: automatic: want true or false, without quotes`}},
 		{file: f, old: "automatic: false", new: "automatic: 'true'", unusable: true, want: []string{`lapse.yaml:9:12: automatic: want true or false, without quotes`}},
 		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: "{}", unusable: true, want: []string{`lapse.yaml:10:10: signing: want a key or keyless, and not both (write either {key: "${NAME}"} or {keyless: true})`}},

@@ -31,6 +31,7 @@ type roleFile struct {
 	Approvals    []approvalLineEntry `yaml:"approvals" jsonschema_description:"Who must approve; each line must be satisfied."`
 	Merge        mergeText           `yaml:"merge,omitempty" jsonschema_description:"auto: merge as soon as the verdict is approved."`
 	Exclusive    bool                `yaml:"exclusive,omitempty" jsonschema_description:"true: nobody may hold these entitlements but through a live grant."`
+	Standing     []loginText         `yaml:"standing,omitempty" jsonschema_description:"Who may hold these entitlements without a grant, by login: what they hold by hand is left to them."`
 	GuardsLapse  bool                `yaml:"guards_lapse,omitempty" jsonschema_description:"true: the role openly gives a hold on Lapse itself, such as its repository or a team that approves."`
 }
 
@@ -77,6 +78,7 @@ type limitsEntry struct {
 	MaxDuration            durationText `yaml:"max_duration,omitempty" jsonschema_description:"The longest any grant may last; 24h unless said otherwise."`
 	ApprovalTTL            durationText `yaml:"approval_ttl,omitempty" jsonschema_description:"An approval older than this at the merge does not count; 72h unless said otherwise."`
 	UnexplainedRevocations limitNumber  `yaml:"unexplained_revocations,omitempty" jsonschema_description:"The most holdings one run takes for any reason but their end; 10 unless said otherwise."`
+	Watch                  durationText `yaml:"watch,omitempty" jsonschema_description:"How long what was taken is watched, in case somebody gives it back by hand; 168h unless said otherwise, at most 720h."`
 }
 
 type signingEntry struct {

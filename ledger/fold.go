@@ -3,11 +3,22 @@ package ledger
 import (
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 const (
 	actionGive = "give"
 	actionTake = "take"
+
+	// Remembered is how long the state holds what was taken. It is part of what receipts mean: with another, old ledgers would not add
+	// up to the states that are stored beside them.
+	Remembered = grants.MaxWatch
+
+	// sweeping is how often that is looked into: what was taken is forgotten by the first receipt of an hour after its time, so that
+	// folding many receipts does not go through all that is remembered for each.
+	sweeping = time.Hour
 )
 
 // newState is the state of an empty ledger.
@@ -27,10 +38,11 @@ func newState() State {
 //	intended give                        Intended, unless Given; Action "give"
 //	given                                Given, no Action
 //	intended take                        as it was (unknown: Kept, as Lapse never gave it), Action "take"
-//	taken                                gone
+//	taken                                Taken, no Action, if Lapse gave it; else gone
 //	kept                                 Kept, no Action
 //	anchored            (Anchor)
 //	accepted            (Anchor, Doubt)  those that it names and that are not known
+//	any, in another hour than the last   without those Taken for longer than [Remembered]
 func Fold(s State, r Receipt) (State, error) {
 	s.Grants = maps.Clone(s.Grants)
 	s.Holdings = maps.Clone(s.Holdings)
@@ -54,6 +66,7 @@ func (s *State) apply(r Receipt) error {
 	s.Version = stateVersion
 	s.Sequence = max(s.Sequence, r.Sequence)
 	if r.Time.After(s.Time) {
+		s.forget(r.Time)
 		s.Time = r.Time
 	}
 	if r.Main != "" {
@@ -94,7 +107,7 @@ func (s *State) applyJudged(r Receipt) {
 func (s *State) applyHeld(r Receipt) {
 	key := r.Holding.Key()
 	before, known := s.Holdings[key]
-	if r.Kind == Taken {
+	if r.Kind == Taken && !before.gave() {
 		delete(s.Holdings, key)
 		return
 	}
@@ -108,13 +121,33 @@ func (s *State) applyHeld(r Receipt) {
 			after.Grants = before.Grants
 		}
 	}
-	if r.Action == actionGive && before.Kind == Given {
-		after.Kind = Given
+	if r.Action == actionGive {
+		after.Before = before.Kind != Given && before.gave()
+		if before.Kind == Given {
+			after.Kind = Given
+		}
 	}
-	if known && before.Kind == after.Kind {
+	if r.Action == actionTake {
+		after.Before = before.Before
+	}
+	if r.Kind == Taken && len(r.Grants) == 0 {
+		after.Grants = before.Grants
+	}
+	if known && before.Kind == after.Kind && r.Kind != Taken {
 		after.Since = before.Since
 	}
 	s.Holdings[key] = after
+}
+
+// gave says whether Lapse is known to have given the holding: a target, read back, showed it.
+func (h HoldingState) gave() bool { return h.Kind == Given || h.Kind == Taken || h.Before }
+
+// forget leaves out what was taken too long ago, at the first receipt of an hour.
+func (s *State) forget(now time.Time) {
+	if now.Truncate(sweeping).Equal(s.Time.Truncate(sweeping)) {
+		return
+	}
+	maps.DeleteFunc(s.Holdings, func(_ string, h HoldingState) bool { return h.Kind == Taken && now.Sub(h.Since) >= Remembered })
 }
 
 // idSet is the ids sorted, each once; never nil, so that it is stored as it is held.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -23,6 +24,14 @@ func TestFoldGivesEachReceiptItsMeaning(t *testing.T) {
 	}
 	unknownTaken := after(Kept, actionTake, 1)
 	unknownTaken.Until = time.Time{}
+	gone := func(since int, ids ...string) *HoldingState {
+		h := after(Taken, "", since, ids...)
+		h.Until = time.Time{}
+		return h
+	}
+	again := gone(2, "a")
+	again.Action = actionTake
+	before := func(h *HoldingState) *HoldingState { h.Before = true; return h }
 	for name, tc := range map[string]struct {
 		receipts []Receipt
 		want     *HoldingState
@@ -35,9 +44,17 @@ func TestFoldGivesEachReceiptItsMeaning(t *testing.T) {
 		"an intent to take keeps what was intended":   {[]Receipt{give("a"), take}, after(Intended, actionTake, 1, "a")},
 		"an intent to take what was kept":             {[]Receipt{kept, take}, after(Kept, actionTake, 1)},
 		"an intent to take what Lapse never knew":     {[]Receipt{take}, unknownTaken},
-		"the taking":               {[]Receipt{given("a"), take, taken}, nil},
-		"taking what is not there": {[]Receipt{taken}, nil},
-		"kept":                     {[]Receipt{kept}, after(Kept, "", 1)},
+		"the taking":                                      {[]Receipt{given("a"), take, taken}, gone(3, "a")},
+		"an intent to take again":                         {[]Receipt{given("a"), taken, take}, again},
+		"the taking again":                                {[]Receipt{given("a"), taken, take, taken}, gone(4, "a")},
+		"giving again what was taken":                     {[]Receipt{given("a"), taken, give("b"), given("b")}, after(Given, "", 4, "b")},
+		"an intent to give what was taken":                {[]Receipt{given("a"), taken, give("b")}, before(after(Intended, actionGive, 3, "b"))},
+		"an intent that came to nothing":                  {[]Receipt{given("a"), taken, give("b"), taken}, gone(4, "b")},
+		"an intent that came to nothing, to be taken":     {[]Receipt{given("a"), taken, give("b"), take, taken}, gone(5, "b")},
+		"what was set out to be given and was not there":  {[]Receipt{give("a"), taken}, nil},
+		"taking what Lapse never gave":                    {[]Receipt{kept, take, taken}, nil},
+		"taking what is not there":                        {[]Receipt{taken}, nil},
+		"kept":                                            {[]Receipt{kept}, after(Kept, "", 1)},
 		"what was kept and is gone may be given by Lapse": {[]Receipt{kept, give("a")}, after(Intended, actionGive, 2, "a")},
 	} {
 		s := newState()
@@ -51,6 +68,46 @@ func TestFoldGivesEachReceiptItsMeaning(t *testing.T) {
 		if diff := cmp.Diff(want, s.Holdings); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// What was taken is remembered for its time and no longer, whatever the receipts that follow are about, and however many hours apart
+// they come: the state of a ledger does not grow with its age.
+func TestA58WhatWasTakenIsForgottenInTime(t *testing.T) {
+	s := newState()
+	n := 0
+	at := func(now time.Time, r Receipt) {
+		t.Helper()
+		n++
+		r.Sequence, r.Time = n, now
+		if n > 1 {
+			r.Previous = digest(nil)
+		}
+		r.Overrun = overrun(r)
+		var err error
+		if s, err = Fold(s, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	most := 0
+	for day := range 100 {
+		who := fmt.Sprintf("p%d", day)
+		now := monday.AddDate(0, 0, day)
+		at(now, held(Given, "", "r", who, "a"))
+		at(now.Add(time.Hour), held(Taken, "", "r", who, "a"))
+		most = max(most, len(s.Holdings))
+	}
+	if want := int(Remembered / (24 * time.Hour)); most != want && most != want+1 {
+		t.Errorf("%d holdings are remembered at most, want those of %d days", most, want)
+	}
+	last, before := s.Time, len(s.Holdings)
+	at(last.Add(Remembered-time.Second), held(Kept, "", "r", "carol"))
+	if _, there := s.Holdings[holdingOf("r", "p99").Key()]; !there || before < 2 {
+		t.Error("a second before its time the last taking is forgotten")
+	}
+	at(last.Add(Remembered+time.Hour), held(Kept, "", "r", "carol"))
+	if len(s.Holdings) != 1 {
+		t.Errorf("an hour after its time there is still more than what is kept: %v", s.Holdings)
 	}
 }
 

@@ -51,7 +51,7 @@ type Receipt struct {
 	Grant         *Grant          `json:"grant,omitempty"`         // approved, refused, ended
 	Configuration *Configuration  `json:"configuration,omitempty"` // approved, refused: of configuration instead of a grant
 	Judgement     json.RawMessage `json:"judgement,omitempty"`     // approved, refused: the facts and the verdict, to judge again offline; ended by policies: what they saw
-	Reasons       []string        `json:"reasons,omitempty"`       // refused, ended: why
+	Reasons       []string        `json:"reasons,omitempty"`       // refused, ended: why; intended take, taken: why, where it is neither that its end came nor that its grant ended
 
 	Holding *Holding  `json:"holding,omitempty"` // intended, given, taken, kept
 	Action  string    `json:"action,omitempty"`  // intended: "give" or "take"
@@ -112,16 +112,19 @@ type State struct {
 	Doubt         time.Time      `json:"doubt,omitzero"`          // until then receipts are lost for good: what was given, nobody can read
 	// Grants are the live and coming grants: the last approved version of each, until it has ended.
 	Grants map[string]Grant `json:"grants"`
-	// Holdings are those that Lapse gave, or set out to give, and has not proven taken, and those it found and left (Kept).
+	// Holdings are those that Lapse gave, or set out to give, and has not proven taken, those it found and left (Kept), and for a while
+	// those that it gave and took (Taken).
 	Holdings map[string]HoldingState `json:"holdings"`
 }
 
 // HoldingState is the last word of the ledger on one holding.
 type HoldingState struct {
 	Holding
-	Kind   Kind      `json:"kind"` // Intended, Given or Kept
+	Kind   Kind      `json:"kind"` // Intended, Given, Kept or Taken
 	Action string    `json:"action,omitempty"`
 	Grants []string  `json:"grants"`
 	Until  time.Time `json:"until,omitzero"` // as the receipt said; kept from before by an intended take
-	Since  time.Time `json:"since"`
+	Since  time.Time `json:"since"`          // that it is of this kind; Taken: when it was taken last
+	// Before: Intended, and Lapse had given it before, and taken it.
+	Before bool `json:"before,omitempty"`
 }

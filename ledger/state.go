@@ -71,7 +71,7 @@ func (s State) head() Head {
 func (s State) HeldTargets() []string {
 	held := map[string]bool{}
 	for _, h := range s.Holdings {
-		if h.Kind != Kept {
+		if h.Kind != Kept && h.Kind != Taken {
 			held[h.Entitlement.Target] = true
 		}
 	}

@@ -18,10 +18,11 @@ func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 	out.Notes = notes
 	exclusive := map[string]grants.Entitlement{}
 	if !out.unproven {
-		exclusive = exclusiveOf(approved)
+		exclusive = entitlementsOf(approved, func(r grants.Role) bool { return r.Exclusive })
 	}
+	standing := standingOf(approved)
 	s := Situation{
-		Now: out.Now, Wanted: wanted, Unsure: unsure, Known: out.state.Holdings, Exclusive: map[string]bool{},
+		Now: out.Now, Wanted: wanted, Unsure: unsure, Known: r.known(out, standing), Exclusive: map[string]bool{}, Standing: standing,
 		Limit: max(approved.Config.Limits.UnexplainedRevocations, o.AllowRevocations),
 	}
 	if len(out.Frozen) > 0 {
@@ -31,8 +32,11 @@ func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 	for _, w := range wanted {
 		atStake[w.Holding.Entitlement.Key()] = w.Holding.Entitlement
 	}
-	for _, h := range out.state.Holdings {
-		atStake[h.Entitlement.Key()] = h.Entitlement
+	named := entitlementsOf(approved, func(grants.Role) bool { return true }) // what no role names any more is not watched
+	for _, h := range s.Known {
+		if _, ok := named[h.Entitlement.Key()]; ok || h.Kind != ledger.Taken {
+			atStake[h.Entitlement.Key()] = h.Entitlement
+		}
 	}
 	for k, e := range exclusive {
 		atStake[k], s.Exclusive[k] = e, true
@@ -47,13 +51,15 @@ func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 	if out.unproven {
 		out.Plan.Confirm = nil
 	}
+	out.returned()
 	return nil
 }
 
-func exclusiveOf(c *grants.Configuration) map[string]grants.Entitlement {
+// entitlementsOf are what the roles that are picked name.
+func entitlementsOf(c *grants.Configuration, pick func(grants.Role) bool) map[string]grants.Entitlement {
 	out := map[string]grants.Entitlement{}
 	for _, role := range c.Roles {
-		if !role.Exclusive {
+		if !pick(role) {
 			continue
 		}
 		for _, e := range role.Entitlements {
@@ -217,7 +223,7 @@ func (r *Reconciler) readBack(ctx context.Context, c *grants.Configuration, resu
 func outstanding(s ledger.State) map[string]bool {
 	out := map[string]bool{}
 	for _, h := range s.Holdings {
-		if h.Kind == ledger.Kept {
+		if h.Kind == ledger.Kept || h.Kind == ledger.Taken {
 			continue
 		}
 		for _, id := range h.Grants {

@@ -19,6 +19,7 @@ const (
 	CauseExpired   Cause = "expired"   // take: past its end
 	CauseEnded     Cause = "ended"     // take: ended before its time (deleted, denied, another account, a smaller role)
 	CauseExclusive Cause = "exclusive" // take: held without a live grant where a role is exclusive
+	CauseReturned  Cause = "returned"  // take: given by Lapse, taken, and held again without a live grant
 )
 
 // Step is one change of the plan, with why.
@@ -27,7 +28,8 @@ type Step struct {
 	Name   string    `json:"name,omitempty"`
 	Grants []string  `json:"grants,omitempty"`
 	Cause  Cause     `json:"cause"`
-	Due    time.Time `json:"due,omitzero"` // when taking: when it should have been gone
+	Due    time.Time `json:"due,omitzero"`   // when taking: when it should have been gone
+	Taken  time.Time `json:"taken,omitzero"` // returned: when it was taken last
 }
 
 // Holding is what the step is about.
@@ -56,6 +58,7 @@ type Confirm struct {
 	Cause   Cause          `json:"cause,omitempty"` // taken
 	Until   time.Time      `json:"until,omitzero"`
 	Due     time.Time      `json:"due,omitzero"`
+	Taken   time.Time      `json:"taken,omitzero"` // returned: when it was taken before
 }
 
 // Situation is everything a plan is made from.
@@ -64,9 +67,10 @@ type Situation struct {
 	Frozen    string // why nothing is given in this run; "" if giving is allowed
 	Wanted    []Wanted
 	Unsure    map[string]string              // by login: why it is not known whether that is still the person who was approved
-	Known     map[string]ledger.HoldingState // by holding key
+	Known     map[string]ledger.HoldingState // by holding key; of those Taken only the ones that are watched
 	Listings  map[string]Listing             // by entitlement key
 	Exclusive map[string]bool                // entitlement keys that an exclusive role names
+	Standing  map[string]bool                // holding keys that need no grant
 	Limit     int                            // most takes that are no expiry
 }
 
@@ -100,7 +104,11 @@ func (l Listing) find(account string) (Holding, bool) {
 //	no     | intended, given| yes          | take
 //	no     | intended, given| no           | confirm taken
 //	no     | kept, nothing  | yes          | nothing; take if an exclusive role names it
-//	any    | any            | no answer    | take what is to be taken all the same; give nothing
+//	yes    | taken          | yes, no      | give: with the new grant it is Lapse's again
+//	no     | taken          | yes          | take: somebody gave it back by hand
+//	no     | taken          | no           | nothing; confirm taken if it was set out to be taken again
+//	no     | taken          | no answer    | nothing
+//	any    | any other      | no answer    | take what is to be taken all the same; give nothing
 //
 // Where giving is frozen, or it is not sure who the person is, gives are blocked, and what was given is taken at the end it was
 // given with. Takes are never blocked by it.
@@ -132,7 +140,7 @@ func (p *Plan) want(s Situation, w Wanted) {
 		Name:   w.User, Grants: w.Grants, Cause: CauseGranted,
 	}
 	if !listed || l.Err != nil {
-		if !isKnown || known.Kind == ledger.Intended {
+		if !isKnown || known.Kind == ledger.Intended || known.Kind == ledger.Taken {
 			p.block(step, "what the target holds is not known: "+errorText(l.Err))
 		}
 		return
@@ -146,7 +154,7 @@ func (p *Plan) want(s Situation, w Wanted) {
 		return
 	case held && known.Kind == ledger.Given && known.Action == "" && known.Until.Equal(w.Until):
 		return
-	case held:
+	case held && known.Kind != ledger.Taken:
 		step.Cause = CauseExtended
 	case isKnown && known.Kind == ledger.Given:
 		step.Cause = CauseMissing
@@ -170,6 +178,10 @@ func (s Situation) stopped(user string) string {
 }
 
 func (p *Plan) unwant(s Situation, known ledger.HoldingState) {
+	if known.Kind == ledger.Taken {
+		p.watch(s, known)
+		return
+	}
 	if known.Kind == ledger.Kept && known.Action != string(Take) {
 		return
 	}
@@ -195,12 +207,33 @@ func (p *Plan) unwant(s Situation, known ledger.HoldingState) {
 	p.Steps = append(p.Steps, step)
 }
 
+// watch takes again what Lapse gave and took, and somebody gave back by hand. A target that does not answer is asked by the next run:
+// what is proven gone is not taken on a guess.
+func (p *Plan) watch(s Situation, known ledger.HoldingState) {
+	l, listed := s.Listings[known.Entitlement.Key()]
+	if !listed || l.Err != nil {
+		return
+	}
+	h, held := l.find(known.Account)
+	switch {
+	case held && h.Via == "":
+		p.Steps = append(p.Steps, Step{
+			Change: Change{Action: Take, Entitlement: known.Entitlement, Account: known.Account},
+			Name:   h.Name, Grants: known.Grants, Cause: CauseReturned, Due: s.Now, Taken: known.Since,
+		})
+	case known.Action == string(Take):
+		p.Confirm = append(p.Confirm, Confirm{
+			Kind: ledger.Taken, Holding: known.Holding, Grants: known.Grants, Cause: CauseReturned, Due: s.Now, Taken: known.Since,
+		})
+	}
+}
+
 // exclude takes what is held without a live grant where an exclusive role names the entitlement.
 func (p *Plan) exclude(s Situation, l Listing, wanted map[string]bool) {
 	for _, h := range l.Holdings {
 		holding := ledger.Holding{Entitlement: l.Entitlement, Account: h.Account}
 		known, isKnown := s.Known[holding.Key()]
-		if wanted[holding.Key()] || h.Via != "" || isKnown && known.Kind != ledger.Kept {
+		if wanted[holding.Key()] || s.Standing[holding.Key()] || h.Via != "" || isKnown && known.Kind != ledger.Kept {
 			continue
 		}
 		p.Steps = append(p.Steps, Step{
@@ -210,20 +243,25 @@ func (p *Plan) exclude(s Situation, l Listing, wanted map[string]bool) {
 	}
 }
 
-// limit holds back takes that are no expiry where there are more of them than a mistake may take. Those past their end go on.
+// limit holds back takes that are no expiry where there are more of them than a mistake may take. Those past their end go on; and so
+// does what ended early, however much whoever may give at a target by hand puts there beside it.
 func (p *Plan) limit(s Situation) {
-	unexplained := 0
+	ended, found := 0, 0
 	for _, st := range p.Steps {
-		if st.Action == Take && st.Cause != CauseExpired {
-			unexplained++
+		switch {
+		case st.Action != Take || st.Cause == CauseExpired:
+		case st.found():
+			found++
+		default:
+			ended++
 		}
 	}
-	if unexplained <= s.Limit {
+	if ended+found <= s.Limit {
 		return
 	}
 	var steps []Step
 	for _, st := range p.Steps {
-		if st.Action == Take && st.Cause != CauseExpired {
+		if st.Action == Take && st.Cause != CauseExpired && (ended > s.Limit || st.found()) {
 			p.block(st, "more revocations at once than limits.unexplained_revocations allows; if they are meant, run with --allow-revocations")
 			continue
 		}
@@ -231,6 +269,9 @@ func (p *Plan) limit(s Situation) {
 	}
 	p.Steps = steps
 }
+
+// found says whether the step takes what others gave.
+func (s Step) found() bool { return s.Cause == CauseExclusive || s.Cause == CauseReturned }
 
 func (p *Plan) block(s Step, why string) { p.Blocked = append(p.Blocked, Blocked{Step: s, Why: why}) }
 

@@ -81,6 +81,19 @@ func TestPlanFollowsItsTable(t *testing.T) {
 		{"frozen leaves what was given to its end", Situation{Frozen: "why", Wanted: []Wanted{wanted(one.Add(time.Hour))}, Known: known(ledger.Given, "", one), Listings: shows(held)}, []string{"blocked give"}},
 		{"whoever cannot be looked up is given nothing", Situation{Unsure: map[string]string{"": "why"}, Wanted: []Wanted{wanted(one)}, Listings: shows()}, []string{"blocked give"}},
 		{"held through a child team after the taking is proof enough", Situation{Known: known(ledger.Given, "take", noon), Listings: shows(Holding{Account: "7", Via: "@acme/child"})}, []string{"confirm taken"}},
+		{"A58 what was taken and is held again is taken again", Situation{Limit: 1, Known: known(ledger.Taken, "", time.Time{}), Listings: shows(held)}, []string{"take returned"}},
+		{"A58 so is an invitation", Situation{Limit: 1, Known: known(ledger.Taken, "", time.Time{}), Listings: shows(Holding{Account: "7", Pending: true})}, []string{"take returned"}},
+		{"A58 so is what another run set out to take again", Situation{Limit: 1, Known: known(ledger.Taken, "take", time.Time{}), Listings: shows(held)}, []string{"take returned"}},
+		{"A58 what another run took again is confirmed", Situation{Known: known(ledger.Taken, "take", time.Time{}), Listings: shows()}, []string{"confirm taken"}},
+		{"A58 what was taken and stays gone is left", Situation{Known: known(ledger.Taken, "", time.Time{}), Listings: shows()}, []string{}},
+		{"A58 what is held through something else is left", Situation{Limit: 1, Known: known(ledger.Taken, "", time.Time{}), Listings: shows(Holding{Account: "7", Via: "@acme/child"})}, []string{}},
+		{"A58 what is proven gone is not taken on a guess", Situation{Limit: 1, Known: known(ledger.Taken, "", time.Time{}), Listings: down}, []string{}},
+		{"A58 a new grant gives what was taken", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Taken, "", time.Time{}), Listings: shows()}, []string{"give granted"}},
+		{"A58 with a new grant it is Lapse's, whoever gave it back", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Taken, "", time.Time{}), Listings: shows(held)}, []string{"give granted"}},
+		{"A58 a target that does not answer is given nothing again", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Taken, "", time.Time{}), Listings: down}, []string{"blocked give"}},
+		{"A58 frozen takes it again", Situation{Limit: 1, Frozen: "why", Known: known(ledger.Taken, "", time.Time{}), Listings: shows(held)}, []string{"take returned"}},
+		{"A58 it is within the limit", Situation{Limit: 0, Known: known(ledger.Taken, "", time.Time{}), Listings: shows(held)}, []string{"blocked take"}},
+		{"A58 an exclusive role takes it once", Situation{Limit: 1, Exclusive: map[string]bool{team.Key(): true}, Known: known(ledger.Taken, "", time.Time{}), Listings: shows(held)}, []string{"take returned"}},
 		{"a pending invitation is taken", Situation{Known: known(ledger.Given, "", noon), Listings: shows(Holding{Account: "7", Pending: true})}, []string{"take expired"}},
 	}
 	for _, test := range tests {
@@ -96,7 +109,8 @@ func TestPlanFollowsItsTable(t *testing.T) {
 func TestA59ExclusiveTakesWhoeverHasNoLiveGrant(t *testing.T) {
 	s := Situation{
 		Now: noon, Limit: 10, Exclusive: map[string]bool{team.Key(): true}, Wanted: []Wanted{wanted(one)}, Known: known(ledger.Given, "", one),
-		Listings: shows(held, Holding{Account: "8"}, Holding{Account: "9", Via: "@acme/child"}),
+		Listings: shows(held, Holding{Account: "8"}, Holding{Account: "9", Via: "@acme/child"}, Holding{Account: "10"}),
+		Standing: map[string]bool{ledger.Holding{Entitlement: team, Account: "10"}.Key(): true},
 	}
 	if d := cmp.Diff([]string{"take exclusive"}, summary(MakePlan(s))); d != "" {
 		t.Error(d)
@@ -115,6 +129,21 @@ func TestA55TheLimitHoldsBackMistakesAndNeverAnExpiry(t *testing.T) {
 	s.Limit = 3
 	if n := len(MakePlan(s).Takes()); n != 4 {
 		t.Errorf("at the limit %d are taken, want all 4", n)
+	}
+}
+
+// Whoever may give by hand at a target cannot hold up what ended early by giving more than the limit there.
+func TestA58WhatIsGivenBackHoldsUpNothingThatEnded(t *testing.T) {
+	s := Situation{Now: noon, Limit: 2, Known: known(ledger.Given, "", one), Listings: shows(held)}
+	l := s.Listings[team.Key()]
+	for _, account := range []string{"8", "9"} {
+		h := ledger.Holding{Entitlement: team, Account: account}
+		s.Known[h.Key()] = ledger.HoldingState{Holding: h, Kind: ledger.Taken, Grants: []string{"g"}}
+		l.Holdings = append(l.Holdings, Holding{Account: account})
+	}
+	s.Listings[team.Key()] = l
+	if d := cmp.Diff([]string{"take ended", "blocked take", "blocked take"}, summary(MakePlan(s))); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -155,12 +155,12 @@ func (r *Reconciler) intend(ctx context.Context, o Options, out *Outlook) (bool,
 
 func confirmed(c Confirm) ledger.Receipt {
 	h := c.Holding
-	return ledger.Receipt{Kind: c.Kind, Holding: &h, Grants: c.Grants, Until: c.Until, Due: c.Due}
+	return ledger.Receipt{Kind: c.Kind, Holding: &h, Grants: c.Grants, Until: c.Until, Due: c.Due, Reasons: c.why()}
 }
 
 func intention(s Step) ledger.Receipt {
 	h := s.Holding()
-	return ledger.Receipt{Kind: ledger.Intended, Action: string(s.Action), Holding: &h, Grants: s.Grants, Until: s.Until}
+	return ledger.Receipt{Kind: ledger.Intended, Action: string(s.Action), Holding: &h, Grants: s.Grants, Until: s.Until, Reasons: s.why()}
 }
 
 // record puts on the ledger what the targets showed when they were read back.
@@ -176,7 +176,7 @@ func (r *Reconciler) record(ctx context.Context, out *Outlook) error {
 			continue
 		}
 		h := res.Step.Holding()
-		rec := ledger.Receipt{Kind: ledger.Given, Holding: &h, Grants: res.Step.Grants, Until: res.Step.Until}
+		rec := ledger.Receipt{Kind: ledger.Given, Holding: &h, Grants: res.Step.Grants, Until: res.Step.Until, Reasons: res.Step.why()}
 		if res.Step.Action == Take {
 			rec.Kind, rec.Until, rec.Due = ledger.Taken, time.Time{}, res.Step.Due
 			res.Overrun = max(0, now.Sub(res.Step.Due))

@@ -139,7 +139,7 @@ func moved(before, after map[string]grants.TargetConfig) []checks.Moved {
 	var out []checks.Moved
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		old, t := before[name], after[name]
-		if t.Type == old.Type && maps.Equal(t.Settings, old.Settings) {
+		if t.Same(old) {
 			continue
 		}
 		at := t.At
