@@ -77,7 +77,7 @@ func (s *State) applyAccepted(r Receipt) {
 		s.Anchor = &kept
 	case LossOfLedger:
 		for _, h := range a.Holdings {
-			if _, known := s.Holdings[h.Key()]; !known {
+			if have, known := s.Holdings[h.Key()]; !known || have.Kind == Taken {
 				h.Grants = idSet(h.Grants)
 				s.Holdings[h.Key()] = h
 			}
@@ -153,7 +153,7 @@ func checkLostLedger(a Acceptance) error {
 	}
 	if !slices.ContainsFunc(a.Grants, func(id string) bool { return !isName(id) }) {
 		for _, h := range a.Holdings {
-			if err := checkEntitlement(h.Entitlement); err != nil || !isName(h.Account) || h.Kind != Intended && h.Kind != Given && h.Kind != Kept {
+			if err := checkEntitlement(h.Entitlement); err != nil || !isName(h.Account) || h.Kind != Intended && h.Kind != Given && h.Kind != Kept && h.Kind != Taken {
 				return fmt.Errorf("accepted: no holding that a receipt can tell of: %w", errors.Join(err, errors.New(string(h.Kind))))
 			}
 		}

@@ -18,10 +18,19 @@ func TestWhatLostReceiptsSaidIsHeldIsKnownAfterItWasAccepted(t *testing.T) {
 	if got := s.Holdings[known.Key()]; got.Kind != Kept {
 		t.Errorf("what the ledger knows better became %+v", got)
 	}
+	for i, r := range []Receipt{held(Given, "", "r", "bob", "b"), held(Taken, "", "r", "bob", "b")} {
+		s = mustFold(t, s, 3+i, r)
+	}
+	given := lost
+	given.Holding = *holdingOf("r", "bob")
+	s = mustFold(t, s, 5, accepted(Acceptance{What: LossOfLedger, Was: commitA, Now: commitB, Holdings: []HoldingState{given}}))
+	if got := s.Holdings[given.Key()]; got.Kind != Given {
+		t.Errorf("what was taken before, and given by lost receipts, is %+v", got)
+	}
 	if !s.Doubt.IsZero() {
 		t.Error("there is doubt, though all could be read")
 	}
-	s = mustFold(t, s, 3, accepted(Acceptance{What: LossOfLedger, Was: commitA, Now: commitB, Gone: true}))
+	s = mustFold(t, s, 6, accepted(Acceptance{What: LossOfLedger, Was: commitA, Now: commitB, Gone: true}))
 	if s.Doubt.IsZero() {
 		t.Error("there is no doubt, though nobody could read what was lost")
 	}
