@@ -22,6 +22,7 @@ var (
 	ErrMalformed      = errors.New("malformed object")
 	ErrIncomplete     = errors.New("the history is not whole")
 	ErrUnsigned       = errors.New("commit is not signed")
+	ErrReadOnly       = errors.New("a clone that is opened to be read")
 	ErrBadSignature   = errors.New("bad signature")
 )
 

@@ -153,6 +153,9 @@ func (r *Repo) RemoteRef(ctx context.Context, ref string) (h Hash, ok bool, err 
 // download holds one conversation: choose sees the remote's refs and says which objects are wanted; those that are missing are
 // brought, with all that they need.
 func (r *Repo) download(ctx context.Context, choose func(*packp.AdvRefs) ([]Hash, error)) (err error) {
+	if r.readOnly() {
+		return ErrReadOnly
+	}
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	session, adv, err := r.link.uploadPack(ctx)

@@ -20,6 +20,9 @@ func lockFor(dir string) (lock, error) {
 }
 
 func (l lock) hold(step func() error) error {
+	if l == "" {
+		return step() // a clone, of which nothing is written
+	}
 	unlock, err := lockedfile.MutexAt(string(l)).Lock()
 	if err != nil {
 		return fmt.Errorf("lock the local copy: %w", err)

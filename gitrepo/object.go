@@ -65,6 +65,9 @@ func readAll(o plumbing.EncodedObject) (content []byte, err error) {
 
 // put stores an object, unless it is here.
 func (r *Repo) put(kind plumbing.ObjectType, content []byte) (Hash, error) {
+	if r.readOnly() {
+		return Hash{}, ErrReadOnly
+	}
 	o := r.store.NewEncodedObject()
 	o.SetType(kind)
 	w, err := o.Writer()

@@ -64,6 +64,9 @@ func (r *Repo) checkForward(old, new Hash) error {
 }
 
 func (r *Repo) push(ctx context.Context, ref string, old, new Hash) (err error) {
+	if r.readOnly() {
+		return ErrReadOnly
+	}
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	session, adv, err := r.link.receivePack(ctx)

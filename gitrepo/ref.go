@@ -37,6 +37,9 @@ func (r *Repo) SetRef(name string, h Hash) error {
 }
 
 func (r *Repo) setRef(name string, h Hash) error {
+	if r.readOnly() {
+		return ErrReadOnly
+	}
 	return r.lock.hold(func() error {
 		return r.store.SetReference(plumbing.NewHashReference(plumbing.ReferenceName(name), h))
 	})

@@ -109,6 +109,9 @@ func checkWhole(dir string, store *filesystem.Storage) error {
 			return err
 		}
 	}
+	if left, err := filepath.Glob(filepath.Join(globQuote(dir), "objects", "pack", "*.promisor")); err != nil || len(left) > 0 {
+		return errors.Join(err, fmt.Errorf("%w: it has promisor packs, a partial clone", ErrIncomplete))
+	}
 	refs, err := store.IterReferences()
 	if err != nil {
 		return err

@@ -48,12 +48,14 @@ type Gatherer struct {
 	Pull    github.Pull
 	Reviews []github.Review
 
-	branch    string // that main is, as FetchMain was told
-	snapshots map[gitrepo.Hash]*Snapshot
-	teams     map[grants.Party]checks.Team
-	above     map[string][]string        // teams that a team lies in
-	accounts  map[string]*checks.Account // nil: no such account
-	approvers map[int64]checks.Account   // as they stand now
+	branch    string                     // that main is, as FetchMain was told
+	snapshots map[gitrepo.Hash]*Snapshot // by commit
+
+	configurations map[string]*Snapshot // by the names and entries of their roots; without commit
+	teams          map[grants.Party]checks.Team
+	above          map[string][]string        // teams that a team lies in
+	accounts       map[string]*checks.Account // nil: no such account
+	approvers      map[int64]checks.Account   // as they stand now
 }
 
 // References of the local mirror. They are the gatherer's own; nothing on the forge moves them but a fetch.

@@ -35,30 +35,55 @@ func (g *Gatherer) Snapshot(commit gitrepo.Hash) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read commit %s: %w", commit, err)
 	}
+	same, err := g.configurationAt(commit, files)
+	if err != nil {
+		return nil, err
+	}
+	s := *same
+	s.Commit, s.Files = commit, files
+	if g.snapshots == nil || len(g.snapshots) >= maxSnapshots {
+		g.snapshots = map[gitrepo.Hash]*Snapshot{}
+	}
+	g.snapshots[commit] = &s
+	return &s, nil
+}
+
+// maxSnapshots is how many commits are remembered, each with the trees that were read of it: whoever verifies a history asks for every
+// commit of main. Their configurations are few, and all remembered.
+const maxSnapshots = 500
+
+// configurationAt is the configuration at a commit, read and compiled once for all the commits that share it. To see that two do, the
+// entries of their roots are compared: of equal names git holds equal content.
+func (g *Gatherer) configurationAt(commit gitrepo.Hash, files fs.FS) (*Snapshot, error) {
+	key := ""
+	for _, root := range configurationRoots {
+		e, err := g.Git.Entry(commit, root)
+		if err != nil {
+			return nil, fmt.Errorf("read the configuration at %s: %w", commit, err)
+		}
+		if e != nil {
+			key += fmt.Sprintf("%s %o %s\n", root, e.Mode, e.Hash)
+		}
+	}
+	if s, ok := g.configurations[key]; ok {
+		return s, nil
+	}
 	digest, digests, err := g.configurationDigest(commit, files)
 	if err != nil {
 		return nil, err
 	}
-	s := g.sameConfiguration(digest)
-	if s == nil {
-		s = &Snapshot{Digest: digest, Configuration: grants.LoadConfiguration(files, g.Types), Policies: policies.Load(files)}
-	}
-	s = &Snapshot{Commit: commit, Digest: digest, Configuration: s.Configuration, Policies: s.Policies, Files: files, digests: digests}
-	if g.snapshots == nil {
-		g.snapshots = map[gitrepo.Hash]*Snapshot{}
-	}
-	g.snapshots[commit] = s
-	return s, nil
-}
-
-// sameConfiguration saves compiling the same policies again for each of many commits that share them.
-func (g *Gatherer) sameConfiguration(digest string) *Snapshot {
-	for _, s := range g.snapshots {
+	for _, s := range g.configurations { // what beside it changed is no configuration
 		if s.Digest == digest {
-			return s
+			g.configurations[key] = s
+			return s, nil
 		}
 	}
-	return nil
+	s := &Snapshot{Digest: digest, Configuration: grants.LoadConfiguration(files, g.Types), Policies: policies.Load(files), digests: digests}
+	if g.configurations == nil {
+		g.configurations = map[string]*Snapshot{}
+	}
+	g.configurations[key] = s
+	return s, nil
 }
 
 // configurationDigest is the identity of the configuration at a commit: "sha256:<hex>" over path, mode and content of each
