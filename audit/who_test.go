@@ -16,9 +16,9 @@ func bookOf(t *testing.T, rs ...ledger.Receipt) *ledger.Book {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := ledger.NewBook(1)
+	b := ledger.NewBook(1, ledger.Trust{})
 	for _, r := range rs {
-		if _, err := b.Append(key, r.Time, "c1", r); err != nil {
+		if _, err := b.Append(t.Context(), key, r.Time, "c1", r); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// Schemas are the JSON Schemas (draft 2020-12) of the four formats by file name ("grant.schema.json", …), generated from the
+// Schemas are the JSON Schemas (draft 2020-12) of the five formats by file name ("grant.schema.json", …), generated from the
 // structs that the loader fills, so that editors complete and check what is written. They accept whatever the loader
 // accepts, and a little more: what needs other files or code to judge stays with the loader. Without types, settings of
 // targets and keys of entitlements are any text.
@@ -26,6 +26,7 @@ func Schemas(types Types) map[string][]byte {
 	return map[string][]byte{
 		"grant.schema.json": encode(grant), "role.schema.json": encode(role),
 		"people.schema.json": encode(people), "lapse.schema.json": encode(config),
+		"identity.schema.json": encode(reflectFile(identityFile{}, types, "The identity of a workflow that may sign receipts (.lapse/trust/NAME.identity.yaml)")),
 	}
 }
 
@@ -95,6 +96,9 @@ func textSchemas() map[reflect.Type]textSchema {
 		reflect.TypeFor[secretText]():    text(`^\$\{[A-Z_][A-Z0-9_]*\}$`),
 		reflect.TypeFor[durationText]():  text(`^([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$`),
 		reflect.TypeFor[timeText]():      text(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`),
+		reflect.TypeFor[issuerText]():    text(`^https?://[^ ?#@]+$`),
+		reflect.TypeFor[subjectText]():   text(subjectForm.String()),
+		reflect.TypeFor[refText]():       text(`^refs/heads/[A-Za-z0-9_@][A-Za-z0-9._/@-]*$`),
 		reflect.TypeFor[lineText]():      text(`[^ ]`),
 		reflect.TypeFor[settingText]():   text(""),
 		reflect.TypeFor[mergeText]():     {kind: "string", enum: []any{"auto"}},

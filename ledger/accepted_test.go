@@ -99,11 +99,11 @@ func aCheckpoint() Checkpoint {
 
 func TestACheckpointIsReadAsItWasSealed(t *testing.T) {
 	for _, k := range []*Key{newTestKey(t), ecKey(t)} {
-		sealed, err := k.SealCheckpoint(aCheckpoint())
+		sealed, err := SealCheckpoint(t.Context(), k, aCheckpoint())
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := OpenCheckpoint(sealed, verifiers(t, k))
+		got, err := OpenCheckpoint(sealed, Trust{Roots: verifiers(t, k)})
 		want := aCheckpoint()
 		want.Version = checkpointVersion
 		if err != nil || got != want {
@@ -114,7 +114,7 @@ func TestACheckpointIsReadAsItWasSealed(t *testing.T) {
 
 func TestA60WhatIsNoCheckpointOfLapsePassesForNone(t *testing.T) {
 	k, other := newTestKey(t), newTestKey(t)
-	sealed, err := k.SealCheckpoint(aCheckpoint())
+	sealed, err := SealCheckpoint(t.Context(), k, aCheckpoint())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,14 +125,14 @@ func TestA60WhatIsNoCheckpointOfLapsePassesForNone(t *testing.T) {
 	for i := range sealed {
 		changed := append([]byte{}, sealed...)
 		changed[i] ^= 1
-		if c, err := OpenCheckpoint(changed, verifiers(t, k)); err == nil {
+		if c, err := OpenCheckpoint(changed, Trust{Roots: verifiers(t, k)}); err == nil {
 			t.Fatalf("byte %d changed: read as %+v", i, c)
 		}
 	}
-	if _, err := OpenCheckpoint(sealed, verifiers(t, other)); err == nil || !strings.Contains(err.Error(), "may not sign") {
+	if _, err := OpenCheckpoint(sealed, Trust{Roots: verifiers(t, other)}); err == nil || !strings.Contains(err.Error(), "may not sign") {
 		t.Errorf("of another key: %v", err)
 	}
-	if _, err := OpenCheckpoint(receipt, verifiers(t, k)); err == nil {
+	if _, err := OpenCheckpoint(receipt, Trust{Roots: verifiers(t, k)}); err == nil {
 		t.Error("a receipt passes for a checkpoint")
 	}
 	if _, err := Unseal(sealed, verifiers(t, k)); err == nil {
@@ -144,11 +144,11 @@ func TestA60WhatIsNoCheckpointOfLapsePassesForNone(t *testing.T) {
 		"a key twice":     `{"version":1,"version":1,"repository":731,"main":"` + commitA + `","ledger":"` + commitB + `","sequence":7,"last":"` + digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
 		"no ledger":       `{"version":1,"repository":731,"main":"` + commitA + `","ledger":"","sequence":7,"last":"` + digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
 	} {
-		if c, err := OpenCheckpoint(signed(t, k, CheckpointType, payload), verifiers(t, k)); err == nil {
+		if c, err := OpenCheckpoint(signed(t, k, CheckpointType, payload), Trust{Roots: verifiers(t, k)}); err == nil {
 			t.Errorf("%s: read as %+v", name, c)
 		}
 	}
-	if _, err := OpenCheckpoint(make([]byte, MaxCheckpoint+1), verifiers(t, k)); err == nil {
+	if _, err := OpenCheckpoint(make([]byte, MaxCheckpoint+1), Trust{Roots: verifiers(t, k)}); err == nil {
 		t.Error("one without end is read")
 	}
 }

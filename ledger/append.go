@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,8 +12,8 @@ import (
 	"github.com/lapse-access/lapse/grants"
 )
 
-// ErrKeyNotTrusted: the key may not sign receipts of this ledger. What it signed would be a finding for ever.
-var ErrKeyNotTrusted = errors.New("the signing key is neither a root of the ledger nor in " + TrustDir + " of the last approved configuration")
+// ErrKeyNotTrusted: the signer may not sign receipts of this ledger. What it signed would be a finding for ever.
+var ErrKeyNotTrusted = errors.New("what signs is neither a root of the ledger nor in " + TrustDir + " of the last approved configuration, or was removed from there")
 
 // maxSequence is what the ten digits in a path can hold.
 const maxSequence = 9_999_999_999
@@ -40,18 +41,28 @@ func Path(r Receipt) string {
 // Append replaces what it changes: a copy of the book from before stays good.
 //
 // A book with findings is appended to as well, after all that is there, so that what is taken back can be recorded.
-func (b *Book) Append(k *Key, now time.Time, main string, rs ...Receipt) (map[string][]byte, error) {
+func (b *Book) Append(ctx context.Context, s Signer, now time.Time, main string, rs ...Receipt) (map[string][]byte, error) {
 	if len(rs) == 0 {
 		return nil, nil
 	}
 	next := b.clone()
 	files := make(map[string][]byte, len(rs)+1)
-	for _, r := range rs {
-		path, sealed, err := next.add(k, now, main, r)
-		if err != nil {
+	own, err := s.Verifier(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("append to the ledger: %w", err)
+	}
+	added := make([]opened, len(rs))
+	for i, r := range rs {
+		if added[i], err = next.add(ctx, s, own, now, main, r, i == len(rs)-1); err != nil {
 			return nil, fmt.Errorf("append to the ledger: %w", err)
 		}
-		files[path] = sealed
+		files[added[i].path] = added[i].data
+	}
+	prove(added)
+	for i := range added {
+		if _, err := added[i].who(b.trust, Verifiers{own}); err != nil {
+			return nil, fmt.Errorf("append to the ledger: receipt %d cannot be read back: %w", added[i].number, err)
+		}
 	}
 	if err := next.keep(files); err != nil {
 		return nil, fmt.Errorf("append to the ledger: %w", err)
@@ -92,28 +103,27 @@ func (b *Book) clone() *Book {
 }
 
 // add seals one receipt and folds what was sealed, which is what every later reader folds.
-func (b *Book) add(k *Key, now time.Time, main string, r Receipt) (path string, sealed []byte, err error) {
-	if !b.Trusts(k.ID()) {
-		return "", nil, fmt.Errorf("%w: %s", ErrKeyNotTrusted, k.ID())
+func (b *Book) add(ctx context.Context, s Signer, own Verifier, now time.Time, main string, r Receipt, last bool) (opened, error) {
+	if !b.Trusts(own) {
+		return opened{}, fmt.Errorf("%w: %s", ErrKeyNotTrusted, own.ID)
 	}
 	r = b.place(r, now, main)
-	if sealed, err = k.Seal(r); err != nil {
-		return "", nil, err
-	}
-	own, err := VerifierOf(k.Public())
+	sealed, err := seal(ctx, s, r, last)
 	if err != nil {
-		return "", nil, err
+		return opened{}, err
 	}
-	if r, err = Unseal(sealed, Verifiers{own}); err != nil {
-		return "", nil, fmt.Errorf("receipt %d cannot be read back: %w", r.Sequence, err)
+	o := opened{file: file{Path(r), r.Sequence}, data: sealed, sum: digest(sealed)}
+	if o.verify(b.trust, Verifiers{own}); o.err != nil {
+		return opened{}, fmt.Errorf("receipt %d cannot be read back: %w", r.Sequence, o.err)
 	}
-	if err := b.state.apply(r); err != nil {
-		return "", nil, err
+	o.data = sealed
+	if err := b.state.apply(o.receipt); err != nil {
+		return opened{}, err
 	}
-	b.state.Last = digest(sealed)
-	b.digests[r.Sequence] = b.state.Last
-	b.receipts, b.keys = append(b.receipts, r), append(b.keys, k.ID())
-	return Path(r), sealed, b.follow(r)
+	b.state.Last = o.sum
+	b.digests[o.number] = o.sum
+	b.receipts, b.keys = append(b.receipts, o.receipt), append(b.keys, own.ID)
+	return o, b.follow(o.receipt)
 }
 
 // place gives the receipt its place in the chain: after the last that verified, at the first number that no file has.

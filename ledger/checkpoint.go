@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type Checkpoint struct {
 }
 
 // SealCheckpoint signs a checkpoint and returns the envelope to keep.
-func (k *Key) SealCheckpoint(c Checkpoint) ([]byte, error) {
+func SealCheckpoint(ctx context.Context, s Signer, c Checkpoint) ([]byte, error) {
 	c.Version, c.Time = checkpointVersion, plain(c.Time)
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("seal a checkpoint: %w", err)
@@ -39,22 +40,27 @@ func (k *Key) SealCheckpoint(c Checkpoint) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal a checkpoint: %w", err)
 	}
-	sealed, err := k.sign(CheckpointType, payload)
+	sealed, err := s.Sign(ctx, CheckpointType, payload, true)
 	if err != nil {
 		return nil, fmt.Errorf("seal a checkpoint: %w", err)
 	}
 	return sealed, nil
 }
 
-// OpenCheckpoint verifies an envelope and returns its checkpoint: one signature, by one of vs, over one checkpoint in the form that
-// SealCheckpoint writes.
-func OpenCheckpoint(envelope []byte, vs Verifiers) (Checkpoint, error) {
-	if len(envelope) > MaxCheckpoint {
+// OpenCheckpoint verifies what SealCheckpoint wrote and returns the checkpoint: one signature, by one of the roots, over one checkpoint in
+// the form in which Lapse writes it.
+func OpenCheckpoint(stored []byte, t Trust) (Checkpoint, error) {
+	if len(stored) > MaxCheckpoint {
 		return Checkpoint{}, fmt.Errorf("longer than %d bytes", MaxCheckpoint)
 	}
-	payload, _, err := openEnvelope(envelope, CheckpointType, vs)
+	payload, by, err := t.open(stored, CheckpointType, t.Roots)
 	if err != nil {
 		return Checkpoint{}, err
+	}
+	if by.bundle != nil {
+		if _, err := t.of(by.bundle, by.bundle.Stamped, t.Roots); err != nil {
+			return Checkpoint{}, err
+		}
 	}
 	var c Checkpoint
 	if err := decodeStrict(payload, &c); err != nil {

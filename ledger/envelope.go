@@ -75,34 +75,21 @@ func sha256Set(digest string) map[string]string {
 	return map[string]string{"sha256": digest[len("sha256:"):]}
 }
 
-// Seal signs the receipt as it stands and returns the envelope to store. The same receipt and Ed25519 key always give
-// the same bytes. A receipt that does not state one fact is an error.
-func (k *Key) Seal(r Receipt) ([]byte, error) {
+// seal signs the receipt as it stands and returns what is to be stored. The same receipt and Ed25519 key always give the same bytes. A
+// receipt that does not state one fact is an error. proof is as for [Signer.Sign].
+func seal(ctx context.Context, s Signer, r Receipt, proof bool) ([]byte, error) {
 	payload, err := encodeStatement(r)
 	if err != nil {
 		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
 	}
-	sealed, err := k.sign(PayloadType, payload)
+	sealed, err := s.Sign(ctx, PayloadType, payload, proof)
 	if err != nil {
-		return nil, fmt.Errorf("seal receipt %d: %w", r.Sequence, err)
+		return nil, fmt.Errorf("seal receipt %d: sign: %w", r.Sequence, err)
 	}
 	if len(sealed) > maxEnvelope {
 		return nil, fmt.Errorf("seal receipt %d: %d bytes, at most %d", r.Sequence, len(sealed), maxEnvelope)
 	}
 	return sealed, nil
-}
-
-// sign makes the envelope of a payload. Its signature is over the type, too.
-func (k *Key) sign(payloadType string, payload []byte) ([]byte, error) {
-	signer, err := dsse.NewEnvelopeSigner(&sigdsse.SignerAdapter{SignatureSigner: k.signer, Pub: k.Public(), PubKeyID: k.id})
-	if err != nil {
-		return nil, err
-	}
-	env, err := signer.SignPayload(context.Background(), payloadType, payload)
-	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
-	}
-	return encodeEnvelope(env)
 }
 
 // encodeStatement is the one form in which the receipt is signed. Whatever it returns, decodeStatement accepts.
@@ -163,24 +150,14 @@ func decodeStatement(payload []byte) (Receipt, error) {
 	return r, nil
 }
 
-// Unseal verifies an envelope and returns its receipt. Exactly one signature, by one of vs, over exactly one receipt in
-// the one form [Key.Seal] writes; anything else is an error.
+// Unseal verifies an envelope and returns its receipt. Exactly one signature, by one of the keys in vs, over exactly one receipt in
+// the one form in which Lapse writes it; anything else is an error.
 func Unseal(envelope []byte, vs Verifiers) (Receipt, error) {
-	r, _, err := unseal(envelope, vs)
-	return r, err
-}
-
-// unseal is Unseal; it also says which key signed.
-func unseal(envelope []byte, vs Verifiers) (Receipt, Verifier, error) {
-	payload, v, err := openEnvelope(envelope, PayloadType, vs)
+	payload, _, err := openEnvelope(envelope, PayloadType, vs)
 	if err != nil {
-		return Receipt{}, Verifier{}, err
+		return Receipt{}, err
 	}
-	r, err := decodeStatement(payload)
-	if err != nil {
-		return Receipt{}, Verifier{}, err
-	}
-	return r, v, nil
+	return decodeStatement(payload)
 }
 
 // openEnvelope verifies an envelope of one type and returns its payload and the key that signed.
@@ -190,7 +167,7 @@ func openEnvelope(envelope []byte, payloadType string, vs Verifiers) ([]byte, Ve
 		return nil, Verifier{}, err
 	}
 	v, known := vs.ByID(env.Signatures[0].KeyID)
-	if !known {
+	if !known || v.check == nil {
 		return nil, Verifier{}, notTrusted(env.Signatures[0].KeyID)
 	}
 	var payload []byte
@@ -238,6 +215,9 @@ func encodeEnvelope(env *dsse.Envelope) ([]byte, error) {
 	data, err := json.Marshal(env)
 	return append(data, '\n'), err
 }
+
+// isBundle tells a Sigstore bundle, which comes with a certificate, from a plain envelope.
+func isBundle(stored []byte) bool { return bytes.HasPrefix(stored, []byte(`{"mediaType":`)) }
 
 // isBase64 says whether text is the one standard encoding of data.
 func isBase64(text string, data []byte) bool { return text == base64.StdEncoding.EncodeToString(data) }

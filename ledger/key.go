@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -15,6 +16,7 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
+	sigdsse "github.com/sigstore/sigstore/pkg/signature/dsse"
 )
 
 // Key is a private signing key: Ed25519, or ECDSA on P-256. It prints as its ID, whatever the verb, so that it cannot
@@ -164,6 +166,17 @@ func (k *Key) PublicPEM() []byte {
 
 // ID is the fingerprint of the public half as OpenSSH prints it, "SHA256:…". It is the keyid of the DSSE envelopes, too.
 func (k *Key) ID() string { return k.id }
+
+// Verifier is what a reader must trust to believe what the key signs.
+func (k *Key) Verifier(context.Context) (Verifier, error) { return VerifierOf(k.Public()) }
+
+// Sign makes the DSSE envelope of a payload. Its signature is over the type, too. A key's word proves no time, and is believed without.
+func (k *Key) Sign(ctx context.Context, payloadType string, payload []byte, _ bool) ([]byte, error) {
+	return signEnvelope(ctx, &sigdsse.SignerAdapter{SignatureSigner: k.signer, Pub: k.Public(), PubKeyID: k.id}, payloadType, payload)
+}
+
+// Commits signs commits with the same key.
+func (k *Key) Commits(context.Context) (crypto.Signer, error) { return k.crypto, nil }
 
 // CryptoSigner signs other things than receipts with the same key: the commits of Lapse.
 func (k *Key) CryptoSigner() crypto.Signer { return k.crypto }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -34,6 +35,9 @@ func newTestKey(t testing.TB) *Key {
 	return k
 }
 
+// Seal is a receipt alone, as a key stores it.
+func (k *Key) Seal(r Receipt) ([]byte, error) { return seal(context.Background(), k, r, true) }
+
 func verifiers(t testing.TB, keys ...*Key) Verifiers {
 	t.Helper()
 	var vs Verifiers
@@ -62,7 +66,7 @@ func (tr tree) clone() tree { return maps.Clone(tr) }
 
 func mustRead(t testing.TB, tr tree, roots Verifiers, trust func(string) (Verifiers, error)) *Book {
 	t.Helper()
-	b, err := ReadOf(repository, tr.fs(), roots, trust)
+	b, err := ReadOf(repository, tr.fs(), Trust{Roots: roots, At: trust})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +75,7 @@ func mustRead(t testing.TB, tr tree, roots Verifiers, trust func(string) (Verifi
 
 func mustAppend(t testing.TB, tr tree, b *Book, k *Key, now time.Time, rs ...Receipt) {
 	t.Helper()
-	files, err := b.Append(k, now, commitA, rs...)
+	files, err := b.Append(t.Context(), k, now, commitA, rs...)
 	if err != nil {
 		t.Fatal(err)
 	}

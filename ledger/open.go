@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // opened is a stored file that was read, and what came of verifying it with the keys that were known then. Whether its key is trusted at
@@ -16,7 +17,8 @@ type opened struct {
 	data    []byte // while its key is not known: it may be, by the time its place is reached
 	sum     string // digest of the file; "": it cannot be read
 	receipt Receipt
-	key     string // ID of the one that signed it
+	by      signedBy
+	proven  time.Time // when the signature is known to have been there; only where a certificate came with it
 	err     error
 }
 
@@ -26,7 +28,7 @@ var errUnknownKey = errors.New("which may not sign receipts")
 func notTrusted(id string) error { return fmt.Errorf("signed by %.100q, %w", id, errUnknownKey) }
 
 // openAll reads and verifies files on every processor: that is nearly all the work of reading a ledger, and each is a matter of its own.
-func openAll(fsys fs.FS, files []file, vs Verifiers) []opened {
+func openAll(fsys fs.FS, files []file, t Trust, vs Verifiers) []opened {
 	all := make([]opened, len(files))
 	onEveryProcessor(len(files), func(i int) {
 		o := &all[i]
@@ -37,26 +39,63 @@ func openAll(fsys fs.FS, files []file, vs Verifiers) []opened {
 			return
 		}
 		o.data, o.sum = data, digest(data)
-		o.verify(vs)
+		o.verify(t, vs)
 	})
 	return all
 }
 
 // openAgain verifies those whose key was not known, after others have become known.
-func openAgain(all []opened, vs Verifiers) {
+func openAgain(all []opened, t Trust, vs Verifiers) {
 	onEveryProcessor(len(all), func(i int) {
 		if all[i].data != nil {
-			all[i].verify(vs)
+			all[i].verify(t, vs)
 		}
 	})
 }
 
-func (o *opened) verify(vs Verifiers) {
-	r, v, err := unseal(o.data, vs)
-	o.receipt, o.key, o.err = r, v.ID, err
+func (o *opened) verify(t Trust, vs Verifiers) {
+	payload, by, err := t.open(o.data, PayloadType, vs)
+	if err == nil {
+		o.receipt, err = decodeStatement(payload)
+	}
+	o.by, o.err = by, err
 	if !errors.Is(err, errUnknownKey) {
 		o.data = nil
 	}
+}
+
+// prove tells, for each receipt that came with a certificate, by when it was signed, which is when its certificate must have been good.
+//
+// One timestamp for each append is enough, on its last receipt. The timestamp is over that receipt's signature, which is over the
+// digest of the whole stored receipt before it, its signature included, and so on: who held that signature at the time of the
+// timestamp had all of those before it. So a chain of receipts without a timestamp was signed by the time of the first that has one.
+// Somebody who gets hold of a run's key after its certificate ran out can sign, but get no timestamp of then: whatever timestamp comes
+// after his receipts is of a time when that certificate was no longer good.
+func prove(all []opened) {
+	for i := len(all) - 1; i >= 0; i-- {
+		o := &all[i]
+		switch {
+		case o.err != nil || o.by.bundle == nil:
+		case !o.by.bundle.Stamped.IsZero():
+			o.proven = o.by.bundle.Stamped
+		case i+1 < len(all) && all[i+1].receipt.Previous == o.sum:
+			o.proven = all[i+1].proven
+		}
+	}
+}
+
+// who is the one of vs that signed it.
+func (o *opened) who(t Trust, vs Verifiers) (Verifier, error) {
+	if o.err != nil {
+		return Verifier{}, o.err
+	}
+	if o.by.bundle != nil {
+		return t.of(o.by.bundle, o.proven, vs)
+	}
+	if !vs.has(o.by.key) {
+		return Verifier{}, notTrusted(o.by.key.ID)
+	}
+	return o.by.key, nil
 }
 
 // onEveryProcessor calls do for 0 to n-1, in no order, and returns when all is done.

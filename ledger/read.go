@@ -28,15 +28,14 @@ type Book struct {
 	Findings []Finding
 
 	receipts []Receipt
-	keys     []string // keys[i] is the ID of the key that signed receipts[i]
+	keys     []string // keys[i] is the ID of what signed receipts[i]
 	state    State
 
 	repository int64 // whose ledger it is; 0: its first receipt says
 
 	anyKey  bool // made by NewBook without roots
-	roots   Verifiers
-	trust   func(commit string) (Verifiers, error)
-	trusted Verifiers         // for the next receipt, roots included
+	trust   Trust
+	pool    pool              // who may sign the next receipt
 	digests map[int]string    // of the stored file with that number, verified or not
 	kept    map[string]string // digests of the state's parts, by path, as they are on the branch
 }
@@ -51,34 +50,35 @@ type item struct {
 // is there. It does not stop at what is wrong but lists it in Findings; it fails only if the tree cannot be listed. An
 // empty tree is an empty ledger.
 //
-// The roots may sign any receipt. trust answers with the keys that a main commit holds in [TrustDir]; those of the last
-// approved configuration may sign, too, from the receipt after that approval on. A nil trust knows none.
+// Who may sign which receipt is said at [Trust].
 //
 // A ledger that was cut short as a whole, state.json included, cannot be told from a younger one by its tree. That the
 // branch still descends from what was last seen is for its reader to check.
 //
 // Whose ledger it is its first receipt says; [ReadOf] is for who knows.
-func Read(fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, error)) (*Book, error) {
-	return ReadOf(0, fsys, roots, trust)
+func Read(fsys fs.FS, t Trust) (*Book, error) {
+	return ReadOf(0, fsys, t)
 }
 
 // ReadOf is Read of the ledger of the repository with that id. Receipts of another are findings, whoever signed them.
-func ReadOf(repository int64, fsys fs.FS, roots Verifiers, trust func(commit string) (Verifiers, error)) (*Book, error) {
-	b := NewBook(repository, roots...)
-	b.anyKey, b.trust = false, trust
+func ReadOf(repository int64, fsys fs.FS, t Trust) (*Book, error) {
+	b := NewBook(repository, t)
+	b.anyKey = false
 	files, err := b.files(fsys)
 	if err != nil {
 		return nil, err
 	}
 	var items []item
-	opened := openAll(fsys, files, b.trusted)
+	opened := openAll(fsys, files, t, b.pool.all)
+	prove(opened)
 	for i := range opened {
 		it, changed, ok := b.admit(&opened[i])
 		if ok {
 			items = append(items, it)
 		}
 		if changed {
-			openAgain(opened[i+1:], b.trusted)
+			openAgain(opened[i+1:], t, b.pool.all)
+			prove(opened[i+1:])
 		}
 	}
 	slices.SortStableFunc(items, func(x, y item) int { return cmp.Compare(x.receipt.Sequence, y.receipt.Sequence) })
@@ -89,14 +89,17 @@ func ReadOf(repository int64, fsys fs.FS, roots Verifiers, trust func(commit str
 
 // NewBook is an empty ledger, to begin that of a repository. Only the roots may sign its receipts, until a configuration is approved; without
 // any root every key may, and whether the ledger was begun with the right one is for its readers' roots to say.
-func NewBook(repository int64, roots ...Verifier) *Book {
-	return &Book{repository: repository, state: newState(), anyKey: len(roots) == 0, roots: roots, trusted: roots, digests: map[int]string{}}
+func NewBook(repository int64, t Trust) *Book {
+	return &Book{
+		repository: repository, state: newState(), anyKey: len(t.Roots) == 0, trust: t,
+		pool: pool{all: t.Roots, roots: t.Roots}, digests: map[int]string{},
+	}
 }
 
 // Receipts are those that verified, by sequence. The slice is the book's own: it is not to be changed.
 func (b *Book) Receipts() []Receipt { return b.receipts }
 
-// Keys are the IDs of the keys that signed the [Book.Receipts], in the same order.
+// Keys are the IDs of what signed the [Book.Receipts], in the same order.
 func (b *Book) Keys() []string { return b.keys }
 
 // State is what the receipts add up to. The caller may change its maps.
@@ -106,10 +109,12 @@ func (b *Book) State() State {
 	return s
 }
 
-// Trusts says whether the next receipt may be signed by the key with the given ID.
-func (b *Book) Trusts(id string) bool {
-	_, ok := b.trusted.ByID(id)
-	return ok || b.anyKey
+// Trusts says whether the next receipt may be signed by v.
+func (b *Book) Trusts(v Verifier) bool {
+	if v.Identity != nil { // what its run is, whatever time the one that trusts it gives it
+		return b.anyKey || slices.ContainsFunc(b.pool.all, func(w Verifier) bool { return w.Identity != nil && w.Identity.Is(*v.Identity) })
+	}
+	return b.anyKey || b.pool.all.has(v)
 }
 
 func (b *Book) find(path, format string, args ...any) {
@@ -171,13 +176,9 @@ func (b *Book) admit(o *opened) (it item, changed, ok bool) {
 	if o.sum != "" {
 		b.digests[f.number] = o.sum
 	}
-	if o.err == nil {
-		if _, trusted := b.trusted.ByID(o.key); !trusted {
-			o.err = notTrusted(o.key)
-		}
-	}
-	if o.err != nil {
-		b.find(f.path, "%v", o.err)
+	v, err := o.who(b.trust, b.pool.all)
+	if err != nil {
+		b.find(f.path, "%v", err)
 		return item{}, false, false
 	}
 	r := o.receipt
@@ -190,28 +191,25 @@ func (b *Book) admit(o *opened) (it item, changed, ok bool) {
 	}
 	if want := Path(r); want != f.path {
 		b.find(f.path, "holds the receipt that belongs at %s", want)
-		return item{path: f.path, digest: o.sum, key: o.key, receipt: r}, false, true
+		return item{path: f.path, digest: o.sum, key: v.ID, receipt: r}, false, true
 	}
-	before := b.trusted
+	before := b.pool.all
 	if err := b.follow(r); err != nil {
 		b.find(f.path, "%v", err)
 	}
-	return item{path: f.path, digest: o.sum, key: o.key, receipt: r}, !slices.EqualFunc(before, b.trusted, sameKey), true
+	return item{path: f.path, digest: o.sum, key: v.ID, receipt: r}, !slices.EqualFunc(before, b.pool.all, Verifier.same), true
 }
 
-func sameKey(a, b Verifier) bool { return a.ID == b.ID }
-
-// follow makes the keys of a newly approved configuration the trusted ones, beside the roots. If they cannot be read, the
-// keys before it stay.
+// follow lets what a newly approved configuration names sign, as [Trust] says. If that cannot be read, all stays as it was.
 func (b *Book) follow(r Receipt) error {
-	if r.Kind != Approved || r.Configuration == nil || b.trust == nil {
+	if r.Kind != Approved || r.Configuration == nil || b.trust.At == nil {
 		return nil
 	}
-	vs, err := b.trust(r.Configuration.Commit)
+	vs, err := b.trust.At(r.Configuration.Commit)
 	if err != nil {
-		return fmt.Errorf("read the trusted keys of commit %s: %w", r.Configuration.Commit, err)
+		return fmt.Errorf("read "+TrustDir+" of commit %s: %w", r.Configuration.Commit, err)
 	}
-	b.trusted = b.roots.with(vs)
+	b.pool.follow(vs)
 	return nil
 }
 

@@ -171,7 +171,7 @@ func TestA60TheLedgerOfAnotherRepositoryDoesNotVerify(t *testing.T) {
 	tr, k := smallLedger(t)
 	roots := verifiers(t, k)
 	for _, path := range receiptPaths(tr) {
-		b, err := ReadOf(repository+1, tr.fs(), roots, nil)
+		b, err := ReadOf(repository+1, tr.fs(), Trust{Roots: roots})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestA60TheLedgerOfAnotherRepositoryDoesNotVerify(t *testing.T) {
 			t.Fatalf("it was folded: %+v", b.State())
 		}
 	}
-	theirs, err := ReadOf(repository+1, tree{}.fs(), roots, nil)
+	theirs, err := ReadOf(repository+1, tree{}.fs(), Trust{Roots: roots})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestA60TheLedgerOfAnotherRepositoryDoesNotVerify(t *testing.T) {
 	if len(b.Receipts()) != len(life()) {
 		t.Errorf("%d receipts, want the ledger's own %d", len(b.Receipts()), len(life()))
 	}
-	offline, err := Read(tr.fs(), roots, nil)
+	offline, err := Read(tr.fs(), Trust{Roots: roots})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestWhatDoesNotBelongInALedgerIsFound(t *testing.T) {
 	m := tr.fs().(fstest.MapFS)
 	link := receiptPaths(tr)[2]
 	m[link].Mode |= fs.ModeSymlink
-	b, err := Read(m, verifiers(t, k), nil)
+	b, err := Read(m, Trust{Roots: verifiers(t, k)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -383,38 +383,40 @@ func TestKeysAreTrustedAfterTheConfigurationThatBringsThem(t *testing.T) {
 
 	tr := tree{}
 	b := read(tr)
-	if _, err := b.Append(first, monday, commitA, refusedGrant("a")); !errors.Is(err, ErrKeyNotTrusted) {
+	if _, err := b.Append(t.Context(), first, monday, commitA, refusedGrant("a")); !errors.Is(err, ErrKeyNotTrusted) {
 		t.Fatalf("a key that nothing brought: %v", err)
 	}
 	// Within one call, too: what follows the approval may be signed by what it brings.
 	mustAppend(t, tr, b, root, monday, approvedConfiguration(commitA))
 	mustAppend(t, tr, b, first, monday, refusedGrant("a"), approvedConfiguration("c2"))
 	mustAppend(t, tr, b, second, monday, refusedGrant("b"))
-	if _, err := b.Append(first, monday, commitA, refusedGrant("c")); !errors.Is(err, ErrKeyNotTrusted) {
+	if _, err := b.Append(t.Context(), first, monday, commitA, refusedGrant("c")); !errors.Is(err, ErrKeyNotTrusted) {
 		t.Fatalf("a key that the configuration dropped: %v", err)
 	}
 	mustAppend(t, tr, b, root, monday, refusedGrant("c"))
 	b = read(tr)
 	wantSound(t, b)
-	if !b.Trusts(root.ID()) || !b.Trusts(second.ID()) || b.Trusts(first.ID()) {
+	if !b.Trusts(verifiers(t, root)[0]) || !b.Trusts(verifiers(t, second)[0]) || b.Trusts(verifiers(t, first)[0]) {
 		t.Error("trust after reading is not trust after writing")
 	}
 
 	// The dropped key signs on behind Lapse's back.
 	late := tr.clone()
-	loose := mustRead(t, late, verifiers(t, root, first), trust)
+	loose := mustRead(t, late, verifiers(t, root, first, second), nil)
 	mustAppend(t, late, loose, first, monday, approvedGrant("mallory-prod", ""))
-	b = read(late)
-	wantFinding(t, b, receiptPaths(late)[5], "may not sign receipts")
-	if _, live := b.State().Grants["mallory-prod"]; live {
-		t.Error("a grant by a dropped key is live")
+	for _, roots := range []Verifiers{verifiers(t, root), verifiers(t, root, first)} {
+		b = mustRead(t, late, roots, trust)
+		wantFinding(t, b, receiptPaths(late)[5], "may not sign receipts")
+		if _, live := b.State().Grants["mallory-prod"]; live || len(b.Findings) != 3 { // and two parts of the state
+			t.Errorf("a grant by a dropped key is live: %v; findings: %v", live, b.Findings)
+		}
 	}
 
 	// Where the keys cannot be read, it is a finding, and those before stay.
 	delete(at, "c2")
 	b = read(tr)
 	wantFinding(t, b, receiptPaths(tr)[2], "no such commit")
-	if !b.Trusts(first.ID()) {
+	if !b.Trusts(verifiers(t, first)[0]) {
 		t.Error("the keys before were forgotten")
 	}
 }
@@ -495,7 +497,7 @@ func BenchmarkRead(b *testing.B) {
 	mustAppend(b, tr, book, k, monday, rs...)
 	files := tr.fs()
 	for b.Loop() {
-		if got, err := Read(files, verifiers(b, k), nil); err != nil || len(got.Receipts()) != n || len(got.Findings) > 0 {
+		if got, err := Read(files, Trust{Roots: verifiers(b, k)}); err != nil || len(got.Receipts()) != n || len(got.Findings) > 0 {
 			b.Fatal(err, got.Findings)
 		}
 	}

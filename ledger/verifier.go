@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lapse-access/lapse/grants"
@@ -15,17 +16,19 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 )
 
-// TrustDir is the folder of the access repository that holds the public keys that may sign receipts, one *.pub each.
+// TrustDir is the folder of the access repository that holds what may sign receipts: public keys, one *.pub each, and identities of
+// workflows, one *.identity.yaml each.
 const TrustDir = ".lapse/trust"
 
-// Verifier is a public key that may sign receipts.
+// Verifier is what may sign receipts: a public key, or the identity of a workflow.
 type Verifier struct {
-	ID     string // as [Key.ID]
-	Public crypto.PublicKey
-	check  signature.Verifier
+	ID       string           // of a key: as [Key.ID]; of an identity: itself in words
+	Public   crypto.PublicKey // nil for an identity
+	Identity *grants.Identity // nil for a key
+	check    signature.Verifier
 }
 
-// Verifiers are the keys that may sign receipts, each once.
+// Verifiers are what may sign receipts, each once.
 type Verifiers []Verifier
 
 // VerifierOf makes a verifier of an Ed25519 key or an ECDSA key on P-256.
@@ -41,6 +44,32 @@ func VerifierOf(public crypto.PublicKey) (Verifier, error) {
 	return Verifier{ID: id, Public: public, check: check}, nil
 }
 
+// VerifierOfIdentity makes a verifier of the identity of a workflow.
+func VerifierOfIdentity(id grants.Identity) Verifier {
+	return Verifier{ID: id.String(), Identity: &id}
+}
+
+// same says whether two verifiers are the same key, or the same identity for the same time.
+func (v Verifier) same(w Verifier) bool {
+	if v.Identity == nil || w.Identity == nil {
+		return v.ID == w.ID && v.Identity == w.Identity
+	}
+	return *v.Identity == *w.Identity
+}
+
+func (vs Verifiers) has(v Verifier) bool { return slices.ContainsFunc(vs, v.same) }
+
+// Keys are the public keys among them.
+func (vs Verifiers) Keys() []crypto.PublicKey {
+	var keys []crypto.PublicKey
+	for _, v := range vs {
+		if v.Public != nil {
+			keys = append(keys, v.Public)
+		}
+	}
+	return keys
+}
+
 // ByID is the verifier with the given ID.
 func (vs Verifiers) ByID(id string) (Verifier, bool) {
 	for _, v := range vs {
@@ -51,19 +80,19 @@ func (vs Verifiers) ByID(id string) (Verifier, bool) {
 	return Verifier{}, false
 }
 
-// with is vs and more, each key once; vs itself is left as it is.
-func (vs Verifiers) with(more Verifiers) Verifiers {
+// With is vs and more, each once; vs itself is left as it is.
+func (vs Verifiers) With(more ...Verifier) Verifiers {
 	all := vs[:len(vs):len(vs)]
 	for _, v := range more {
-		if _, known := all.ByID(v.ID); !known {
+		if !all.has(v) {
 			all = append(all, v)
 		}
 	}
 	return all
 }
 
-// LoadVerifiers reads the public keys in [TrustDir] of an access repository. A file that is not one is a problem and is
-// left out. No such folder means no keys.
+// LoadVerifiers reads what [TrustDir] of an access repository holds. A file that is neither a public key nor an identity is a problem
+// and is left out. No such folder means none.
 func LoadVerifiers(fsys fs.FS) (Verifiers, []grants.Problem) {
 	entries, err := fs.ReadDir(fsys, TrustDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,29 +104,47 @@ func LoadVerifiers(fsys fs.FS) (Verifiers, []grants.Problem) {
 	var vs Verifiers
 	var problems []grants.Problem
 	for _, entry := range entries {
-		v, text, hint := loadVerifier(fsys, entry)
-		if text != "" {
-			file := path.Join(TrustDir, entry.Name())
-			problems = append(problems, grants.Problem{Pos: grants.Pos{File: file}, Text: text, Hint: hint})
-			continue
+		v, ps := loadVerifier(fsys, entry)
+		if problems = append(problems, ps...); len(ps) == 0 {
+			vs = vs.With(v)
 		}
-		vs = vs.with(Verifiers{v})
 	}
 	return vs, problems
 }
 
-// loadVerifier reads one file; text says what is wrong with it, hint what next.
-func loadVerifier(fsys fs.FS, entry fs.DirEntry) (v Verifier, text, hint string) {
+const belongs = "public keys (*.pub) and identities of workflows (*" + identitySuffix + ") belong here, one file each"
+
+const identitySuffix = ".identity.yaml"
+
+func loadVerifier(fsys fs.FS, entry fs.DirEntry) (Verifier, []grants.Problem) {
+	file := path.Join(TrustDir, entry.Name())
+	problem := func(text, hint string) (Verifier, []grants.Problem) {
+		return Verifier{}, []grants.Problem{{Pos: grants.Pos{File: file}, Text: text, Hint: hint}}
+	}
+	isIdentity := strings.HasSuffix(entry.Name(), identitySuffix)
 	switch {
 	case !entry.Type().IsRegular():
-		return v, "not a plain file", "only public keys, one file each, belong here"
-	case !strings.HasSuffix(entry.Name(), ".pub"):
-		return v, "not named *.pub", "only public keys, one file each, belong here"
+		return problem("not a plain file", belongs)
+	case !isIdentity && !strings.HasSuffix(entry.Name(), ".pub"):
+		return problem("not named *.pub or *"+identitySuffix, belongs)
 	}
-	data, err := readSmall(fsys, path.Join(TrustDir, entry.Name()), maxKey)
+	data, err := readSmall(fsys, file, maxKey)
 	if err != nil {
-		return v, err.Error(), ""
+		return problem(err.Error(), "")
 	}
+	if isIdentity {
+		id, problems := grants.ParseIdentity(file, data)
+		return VerifierOfIdentity(id), problems
+	}
+	v, text, hint := readVerifier(data)
+	if text != "" {
+		return problem(text, hint)
+	}
+	return v, nil
+}
+
+// readVerifier reads one public key; text says what is wrong with it, hint what next.
+func readVerifier(data []byte) (v Verifier, text, hint string) {
 	if bytes.HasPrefix(data, []byte("ssh-")) || bytes.HasPrefix(data, []byte("ecdsa-sha2-")) {
 		return v, "an OpenSSH public key", "write it as PEM: ssh-keygen -e -m PKCS8 -f key.pub"
 	}

@@ -30,11 +30,11 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 	if err := r.openBook(ctx, tip, lost, out); err != nil {
 		return err
 	}
-	if out.Book.State().Configuration == nil && len(r.Trust) > 0 {
+	if out.Book.State().Configuration == nil && len(r.Trust.Roots) > 0 {
 		r.readByMainsWord(ctx, tip, out)
 	}
 	out.state = out.Book.State()
-	if out.state.Configuration == nil && len(r.Trust) == 0 {
+	if out.state.Configuration == nil && len(r.Trust.Roots) == 0 {
 		return fmt.Errorf("there is no key to verify the ledger at %s with: %s on main holds none", tip, ledger.TrustDir)
 	}
 	if out.state.Configuration == nil {
@@ -183,10 +183,10 @@ func (r *Observer) lastOwn(h gitrepo.Hash, repository int64) (gitrepo.Hash, erro
 func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrepo.Hash, out *Outlook) error {
 	at, sound := tip, len(lost) == 0
 	if !tip.IsZero() {
-		book, err := r.readBook(ctx, out.repository, tip, r.Trust)
+		book, err := r.readBook(ctx, out.repository, tip, r.Trust.Roots)
 		if err != nil {
 			out.freeze("%v", err)
-			book = ledger.NewBook(out.repository, r.Trust...)
+			book = ledger.NewBook(out.repository, r.Trust)
 		}
 		for _, f := range book.Findings[:min(len(book.Findings), maxFindings)] {
 			out.freeze("the ledger does not verify: %s", f)
@@ -197,7 +197,7 @@ func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrep
 		}
 	}
 	for _, h := range lost {
-		book, err := r.readBook(ctx, out.repository, h, r.Trust)
+		book, err := r.readBook(ctx, out.repository, h, r.Trust.Roots)
 		if err != nil {
 			out.fail("%v", err)
 			continue
@@ -238,18 +238,21 @@ func (r *Observer) readByMainsWord(ctx context.Context, tip gitrepo.Hash, out *O
 	out.freeze("%s", out.detached)
 }
 
-// readBook verifies with the keys trusted from the first, and those of each approved configuration.
-func (r *Observer) readBook(ctx context.Context, repository int64, at gitrepo.Hash, trust ledger.Verifiers) (*ledger.Book, error) {
+// readBook verifies with the given roots, and what each approved configuration names.
+func (r *Observer) readBook(ctx context.Context, repository int64, at gitrepo.Hash, roots ledger.Verifiers) (*ledger.Book, error) {
 	files, err := r.Git.FS(at)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger at %.12s: %w", at, err)
 	}
-	book, err := ledger.ReadOf(repository, files, trust, func(commit string) (ledger.Verifiers, error) {
+	trust := r.Trust
+	trust.Roots = roots
+	trust.At = func(commit string) (ledger.Verifiers, error) {
 		if err := r.Requests.Bring(ctx, commit); err != nil {
 			return nil, err
 		}
 		return r.Requests.TrustAt(commit)
-	})
+	}
+	book, err := ledger.ReadOf(repository, files, trust)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger at %.12s: %w", at, err)
 	}

@@ -56,10 +56,8 @@ func (r *Reconciler) sayAlive(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	who := r.Author
-	who.When = now
 	none := gitrepo.Hash{}
-	next, err := r.Write.Write(ctx, gitrepo.NewCommit{BaseTree: &none, Message: heartbeatText, Author: who, Committer: who, Signer: r.Signer})
+	next, err := r.write(ctx, now, gitrepo.NewCommit{BaseTree: &none, Message: heartbeatText})
 	if err != nil {
 		return err
 	}
@@ -67,10 +65,4 @@ func (r *Reconciler) sayAlive(ctx context.Context, now time.Time) error {
 }
 
 // keys are those that Lapse signs with.
-func (r *Observer) keys() []crypto.PublicKey {
-	var keys []crypto.PublicKey
-	for _, v := range r.Trust {
-		keys = append(keys, v.Public)
-	}
-	return keys
-}
+func (r *Observer) keys() []crypto.PublicKey { return r.Trust.Roots.Keys() }

@@ -139,7 +139,7 @@ func (r *Observer) begin(o Options, out *Outlook) error {
 	if ps := snap.Problems(); len(ps) > 0 {
 		return fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, errors.Join(problemErrors(ps)...))
 	}
-	out.Book, out.began = ledger.NewBook(out.repository, r.Trust...), true
+	out.Book, out.began = ledger.NewBook(out.repository, r.Trust), true
 	out.approved = snap
 	rec := ledger.Receipt{Kind: ledger.Approved, Commit: out.Main.String(), Configuration: &ledger.Configuration{
 		Commit: out.Main.String(), Digest: snap.Digest, First: true,

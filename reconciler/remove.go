@@ -84,11 +84,7 @@ func (r *Reconciler) removeByPull(ctx context.Context, out *Outlook, c NewChange
 		}
 		parents = append(parents, old)
 	}
-	who := r.Author
-	who.When = c.When
-	tip, err := r.Write.Write(ctx, gitrepo.NewCommit{
-		Parents: parents, Changes: c.Files, Message: c.Message, Author: who, Committer: who, Signer: r.Signer,
-	})
+	tip, err := r.write(ctx, c.When, gitrepo.NewCommit{Parents: parents, Changes: c.Files, Message: c.Message})
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type GitWriter interface {
 type Observer struct {
 	Requests *requests.Gatherer
 	Git      GitReader
-	Trust    ledger.Verifiers // keys whose receipts are trusted from the first; our own among them
+	Trust    ledger.Trust // what is trusted from the first, our own signer in it; At is set by the observer itself
 	Open     Opener
 	Branch   string
 	Log      *slog.Logger
@@ -73,8 +73,7 @@ type Observer struct {
 type Reconciler struct {
 	*Observer
 	Write  GitWriter
-	Key    *ledger.Key       // signs receipts
-	Signer gitrepo.Signer    // signs commits
+	Signer ledger.Signer     // signs receipts and commits
 	Pulls  Pulls             // nil where removal is by push
 	Author gitrepo.Signature // of commits; When is set by the run
 }
@@ -206,7 +205,7 @@ func (r *Reconciler) append(ctx context.Context, now time.Time, out *Outlook, re
 	for i := range all {
 		all[i].Push = push
 	}
-	files, err := book.Append(r.Key, now, main, all...)
+	files, err := book.Append(ctx, r.Signer, now, main, all...)
 	if err != nil {
 		return err
 	}
@@ -226,15 +225,11 @@ type NewChange struct {
 }
 
 func (r *Reconciler) commitTo(ctx context.Context, ref string, old gitrepo.Hash, c NewChange) (gitrepo.Hash, error) {
-	who := r.Author
-	who.When = c.When
 	var parents []gitrepo.Hash
 	if !old.IsZero() {
 		parents = []gitrepo.Hash{old}
 	}
-	tip, err := r.Write.Write(ctx, gitrepo.NewCommit{
-		Parents: parents, Changes: c.Files, Message: c.Message, Author: who, Committer: who, Signer: r.Signer,
-	})
+	tip, err := r.write(ctx, c.When, gitrepo.NewCommit{Parents: parents, Changes: c.Files, Message: c.Message})
 	if err != nil {
 		return old, err
 	}
@@ -246,6 +241,21 @@ func (r *Reconciler) commitTo(ctx context.Context, ref string, old gitrepo.Hash,
 		return old, err
 	}
 	return tip, nil
+}
+
+// write makes a commit of Lapse's own, signed.
+func (r *Reconciler) write(ctx context.Context, when time.Time, c gitrepo.NewCommit) (gitrepo.Hash, error) {
+	key, err := r.Signer.Commits(ctx)
+	if err != nil {
+		return gitrepo.Hash{}, fmt.Errorf("sign a commit: %w", err)
+	}
+	if c.Signer, err = gitrepo.SSHSigner(key); err != nil {
+		return gitrepo.Hash{}, err
+	}
+	c.Author = r.Author
+	c.Author.When = when
+	c.Committer = c.Author
+	return r.Write.Write(ctx, c)
 }
 
 func ledgerMessage(rs []ledger.Receipt) string {

@@ -34,7 +34,7 @@ func (th *theatre) otherLedger(branch string) {
 	must(th.t, err)
 	text := grantFile("bob", "prod-db-read", "8h", "Slow checkout query, INC-4211")
 	role := []grants.Entitlement{{Target: "vault", Values: map[string]string{"name": "orders-db-readonly"}}, {Target: "github", Values: map[string]string{"team": "prod-oncall"}}}
-	added, err := ledger.NewBook(here.Repository+1, own).Append(key, now, here.Main,
+	added, err := ledger.NewBook(here.Repository+1, ledger.Trust{Roots: ledger.Verifiers{own}}).Append(ctx, key, now, here.Main,
 		ledger.Receipt{Kind: ledger.Approved, Commit: here.Configuration.Commit, Configuration: here.Configuration},
 		ledger.Receipt{Kind: ledger.Approved, Commit: here.Main, Judgement: []byte(`{}`), Grant: &ledger.Grant{
 			ID: "bob-prod", Digest: grants.Digest([]byte(text)), User: "bob", UserID: 583232, Role: "prod-db-read",

@@ -117,10 +117,6 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	if err != nil {
 		return nil, err
 	}
-	signer, err := gitrepo.SSHSigner(key.CryptoSigner())
-	if err != nil {
-		return nil, err
-	}
 	own, err := ledger.VerifierOf(key.Public())
 	if err != nil {
 		return nil, err
@@ -131,7 +127,7 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	})
 	observer.Clock = env.now
 	return &reconciler.Reconciler{
-		Observer: observer, Write: conn.git, Key: key, Signer: signer,
+		Observer: observer, Write: conn.git, Signer: key,
 		Pulls: pulls{conn.forge, conn.repo}, Author: gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com"},
 	}, nil
 }

@@ -39,7 +39,7 @@ func replayAll(ctx context.Context, repository string, key []byte, mirror string
 	if err != nil {
 		return nil // spoilt, by the script
 	}
-	book, err := ledger.Read(files, ledger.Verifiers{own}, nil)
+	book, err := ledger.Read(files, ledger.Trust{Roots: ledger.Verifiers{own}})
 	if err != nil {
 		return err
 	}
