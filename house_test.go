@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 	"targets/github":            {"github", "grants", "names", "reconciler"},
 	"targets/targettest":        {"grants", "reconciler"},
 	"cmd/lapse/internal/render": {"audit", "checks", "grants"},
-	"cmd/lapse/internal/stage":  {"example", "github/githubtest", "ledger"},
+	"cmd/lapse/internal/stage":  {"example", "github/githubtest", "ledger", "requests"},
 	"example":                   {},
 	"settings":                  {},
 	"cmd/lapse":                 {"*"},

@@ -43,10 +43,12 @@ type Facts struct {
 	// Unjudgeable are findings of the gatherer that forbid an approval whatever the reviews say (bytes in neither parent,
 	// more than one pull request for a commit, a foreign merge in the branch). Each becomes a denial.
 	Unjudgeable []Reason
-	Reviews     []Review
-	Pushes      []Push                // of the head branch, by the forge's own record
-	Teams       map[grants.Party]Team // every "@org/team" that the configuration's lines for this request name
-	Accounts    map[string]Account    // the forge's answer for each user named in the request, by login; absent: no such account
+	// Warnings are what the gatherer found that whoever approves should know, and that forbids nothing.
+	Warnings []Reason
+	Reviews  []Review
+	Pushes   []Push                // of the head branch, by the forge's own record
+	Teams    map[grants.Party]Team // every "@org/team" that the configuration's lines for this request name
+	Accounts map[string]Account    // the forge's answer for each user named in the request, by login; absent: no such account
 	// Moved are the targets that the request would make lead to another system; Held those at which Lapse has given what it has
 	// not proven taken. Both sorted by name.
 	Moved      []Moved

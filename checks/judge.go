@@ -97,6 +97,7 @@ func (j *judgement) judgeConfiguration() {
 	for _, l := range lines {
 		j.lines = append(j.lines, line{from: l.From, count: l.Count, why: l.At})
 	}
+	j.verdict.Warnings = append(j.verdict.Warnings, j.Warnings...)
 	j.checkMoved()
 	j.weighApprovals()
 }

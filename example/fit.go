@@ -2,18 +2,18 @@ package example
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 )
 
 // Choices fit the example to an organisation.
 type Choices struct {
-	Org     string
-	Branch  string  // main
-	Owners  []Owner // who approve at first, and may ask
-	Action  string  // commit of the action; "" leaves the example's
-	TrustAt string  // path of the public key
-	Trust   []byte
+	Org    string
+	Branch string            // main
+	Owners []Owner           // who approve at first, and may ask
+	Action string            // commit of the action; "" leaves the example's
+	Keys   map[string]string // files of the keys that sign, by path
 }
 
 // Owner is one person, by login and GitHub's numeric id.
@@ -54,9 +54,7 @@ func For(c Choices) (map[string]string, error) {
 		files[path] = text
 	}
 	files["people.yaml"] = people(c.Owners)
-	if c.Trust != nil {
-		files[c.TrustAt] = string(c.Trust)
-	}
+	maps.Copy(files, c.Keys)
 	return files, nil
 }
 

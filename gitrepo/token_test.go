@@ -50,7 +50,7 @@ func TestOnlyWhatIsNoBranchOrTagIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	none := Hash{}
-	who := Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com", When: time.Unix(1_800_000_000, 0)}
+	who := Signature{Name: "Lapse", Email: "lapse@lapse-access.github.io", When: time.Unix(1_800_000_000, 0)}
 	h, err := r.Write(t.Context(), NewCommit{BaseTree: &none, Message: "x", Author: who, Committer: who})
 	if err != nil {
 		t.Fatal(err)

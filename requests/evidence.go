@@ -74,7 +74,7 @@ func evidenceOf(f checks.Facts, snap *Snapshot) Evidence {
 	}
 }
 
-// facts are those that the evidence holds. The others are the trees': Configuration, Request, Moved and Guards.
+// facts are those that the evidence holds. The others are the trees': Configuration, Request, Moved, Warnings and Guards.
 func (e Evidence) facts() checks.Facts {
 	return checks.Facts{
 		Repository: e.Repository, Now: e.Now, Pull: e.Pull, Unjudgeable: e.Found, Reviews: e.Reviews, Pushes: e.Pushes,

@@ -18,6 +18,7 @@ var derived = map[string]string{
 	"Configuration": "the base's",
 	"Request":       "the difference of the two",
 	"Moved":         "the difference of their lapse.yaml",
+	"Warnings":      "the keys of the second",
 	"Guards":        "the base's approvers, with Repository and Above",
 }
 

@@ -91,7 +91,7 @@ func (g *Gatherer) Replay(e Evidence, tip gitrepo.Hash) (checks.Facts, *Snapshot
 	if err := g.request(&trees, snap, change); err != nil {
 		return f, snap, err
 	}
-	f.Request, f.Moved = trees.Request, trees.Moved
+	f.Request, f.Moved, f.Warnings = trees.Request, trees.Moved, trees.Warnings
 	f.Unjudgeable = joined(f.Unjudgeable, trees.Unjudgeable)
 	return f, snap, nil
 }

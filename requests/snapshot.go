@@ -155,6 +155,9 @@ func (g *Gatherer) proposedConfiguration(f *checks.Facts, base *Snapshot, propos
 		}
 		f.Unjudgeable = append(f.Unjudgeable, checks.Reason{Pos: p.Pos, Text: p.Text, Hint: p.Hint})
 	}
+	for _, p := range SignerProblems(snap.Files) {
+		f.Warnings = append(f.Warnings, checks.Reason{Pos: p.Pos, Text: p.Text, Hint: p.Hint})
+	}
 	f.Moved = moved(base.Configuration.Config.Targets, snap.Configuration.Config.Targets)
 	return nil
 }

@@ -43,7 +43,7 @@ func (th *theatre) otherLedger(branch string) {
 	must(th.t, err)
 	signer, err := gitrepo.SSHSigner(key.CryptoSigner())
 	must(th.t, err)
-	who := gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com", When: now}
+	who := gitrepo.Signature{Name: "Lapse", Email: "lapse@lapse-access.github.io", When: now}
 	next, err := repo.Write(ctx, gitrepo.NewCommit{Changes: added, Message: "ledger\n", Author: who, Committer: who, Signer: signer})
 	must(th.t, err)
 	must(th.t, repo.Push(ctx, "refs/heads/"+branch, gitrepo.Hash{}, next))

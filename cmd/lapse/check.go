@@ -301,7 +301,7 @@ func checkFiles(env *environment, o checkOptions) error {
 		problems = append(problems, tooLong(conf, *found[id], env.now().UTC())...)
 	}
 	_, trust := ledger.LoadVerifiers(files)
-	problems = append(problems, trust...)
+	problems = append(append(problems, trust...), requests.SignerProblems(files)...)
 	if o.json {
 		if err := printJSON(env.out, map[string]any{"problems": append([]grants.Problem{}, problems...)}); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/names"
 	"github.com/lapse-access/lapse/reconciler"
+	"github.com/lapse-access/lapse/requests"
 	"github.com/lapse-access/lapse/settings"
 )
 
@@ -59,8 +60,8 @@ func (e examination) ledger(ctx context.Context, f *settings.Facts) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range snap.Problems() {
-		f.Problems = append(f.Problems, p.String())
+	for _, p := range append(snap.Problems(), requests.SignerProblems(snap.Files)...) {
+		f.Problems = append(f.Problems, p.Error())
 	}
 	trust, err := e.gatherer.TrustAt(main.String())
 	if err != nil {

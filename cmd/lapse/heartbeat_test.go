@@ -38,7 +38,7 @@ func TestApproversAreToldWhenTheReconcilerLastRan(t *testing.T) {
 
 	// mallory, who may push anything, says that it runs.
 	dir := filepath.Join(th.dir, stage.Repo+".git")
-	out, err := exec.Command("git", "--git-dir", dir, "-c", "user.name=Lapse", "-c", "user.email=lapse@users.noreply.github.com",
+	out, err := exec.Command("git", "--git-dir", dir, "-c", "user.name=Lapse", "-c", "user.email=lapse@lapse-access.github.io",
 		"commit-tree", "-m", "Lapse ran", strings.TrimSpace(th.git("rev-parse", "main^{tree}"))).Output()
 	must(t, err)
 	th.git("update-ref", "refs/lapse/heartbeat", strings.TrimSpace(string(out)))

@@ -19,6 +19,7 @@ import (
 	"github.com/lapse-access/lapse/github"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/names"
+	"github.com/lapse-access/lapse/requests"
 )
 
 // initOptions are the flags of lapse init.
@@ -78,8 +79,11 @@ func runInit(ctx context.Context, env *environment, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	files, err := example.For(example.Choices{Org: o.org, Branch: o.branch, Owners: owners, Action: ownCommit(),
-		TrustAt: ledger.TrustDir + "/lapse.pub", Trust: key.PublicPEM()})
+	keys, err := keyFiles(key, o.dir)
+	if err != nil {
+		return err
+	}
+	files, err := example.For(example.Choices{Org: o.org, Branch: o.branch, Owners: owners, Action: ownCommit(), Keys: keys})
 	if err != nil {
 		return err
 	}
@@ -222,6 +226,20 @@ func initKey(env *environment, path, dir string) (*ledger.Key, error) {
 	}
 	fmt.Fprintf(env.err, "lapse: took the signing key that is there: %s\n", path)
 	return key, nil
+}
+
+// keyFiles are the public half of the key, and the file by which stock git verifies what it and the keys that are trusted already sign.
+func keyFiles(key *ledger.Key, dir string) (map[string]string, error) {
+	trust, _ := ledger.LoadVerifiers(os.DirFS(dir))
+	if _, there := trust.ByID(key.ID()); !there {
+		own, err := ledger.VerifierOf(key.Public())
+		if err != nil {
+			return nil, err
+		}
+		trust = append(trust, own)
+	}
+	signers, err := requests.AllowedSigners(trust)
+	return map[string]string{ledger.TrustDir + "/lapse.pub": string(key.PublicPEM()), requests.SignersFile: signers}, err
 }
 
 // makeKey makes a signing key, readable by its owner alone.

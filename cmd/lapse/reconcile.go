@@ -17,6 +17,7 @@ import (
 	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/reconciler"
+	"github.com/lapse-access/lapse/requests"
 )
 
 // reconcileOptions are the flags of lapse reconcile.
@@ -128,7 +129,7 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	observer.Clock = env.now
 	return &reconciler.Reconciler{
 		Observer: observer, Write: conn.git, Signer: key,
-		Pulls: pulls{conn.forge, conn.repo}, Author: gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com"},
+		Pulls: pulls{conn.forge, conn.repo}, Author: gitrepo.Signature{Name: requests.CommitName, Email: requests.CommitEmail},
 	}, nil
 }
 

@@ -13,8 +13,6 @@ import (
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
 	"github.com/lapse-access/lapse/github/githubtest"
-	"github.com/lapse-access/lapse/gitrepo"
-	"github.com/lapse-access/lapse/ledger"
 )
 
 // TestMain lets scripts run the real command, as a process of its own, by the clock of the GitHub that it talks to.
@@ -103,7 +101,7 @@ func setStage(e *testscript.Env) error {
 			e.T().Fatal(err)
 		}
 	})
-	return allowSigner(e, p)
+	return nil
 }
 
 // watchForRaces fails the script when a process of it reports a data race. Such a process ends with an exit code of its own, which
@@ -118,21 +116,6 @@ func watchForRaces(e *testscript.Env) {
 			e.T().Fatal(err, string(text))
 		}
 	})
-}
-
-// allowSigner writes the file with which stock git verifies Lapse's commits.
-func allowSigner(e *testscript.Env, p *play) error {
-	key, err := ledger.LoadKey(p.Key, nil)
-	if err != nil {
-		return err
-	}
-	line, err := gitrepo.AllowedSigners("lapse@users.noreply.github.com", key.Public())
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(e.WorkDir, ".allowed-signers")
-	e.Setenv("ALLOWED_SIGNERS", path)
-	return os.WriteFile(path, []byte(line), 0o600)
 }
 
 func overlay(root string) (map[string]string, error) {

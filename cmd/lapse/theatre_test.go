@@ -17,7 +17,9 @@ import (
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
 	"github.com/lapse-access/lapse/github/githubtest"
+	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/reconciler"
+	"github.com/lapse-access/lapse/requests"
 )
 
 // theatre is a stage for attacks that come by the dozen: the real command against the stateful GitHub, as in the scripts, but
@@ -41,6 +43,31 @@ func newTheatre(t *testing.T, files map[string]string) *theatre {
 // newTheatreAt plays by another clock.
 func newTheatreAt(t *testing.T, now func() time.Time, files map[string]string) *theatre {
 	t.Helper()
+	th := emptyTheatre(t, now, files)
+	if a := th.lapse("reconcile", "--init"); a.code != exitFine {
+		t.Fatalf("begin: %s", a)
+	}
+	return th
+}
+
+// newTheatreSigned is a theatre in which Lapse signs with that key from the first.
+func newTheatreSigned(t *testing.T, private string) *theatre {
+	t.Helper()
+	key, err := ledger.LoadKey([]byte(private), nil)
+	must(t, err)
+	own, err := ledger.VerifierOf(key.Public())
+	must(t, err)
+	signers, err := requests.AllowedSigners(ledger.Verifiers{own})
+	must(t, err)
+	th := emptyTheatre(t, curtain, map[string]string{ledger.TrustDir + "/lapse.pub": string(key.PublicPEM()), requests.SignersFile: signers})
+	th.Key, th.vars["LAPSE_SIGNING_KEY"] = []byte(private), private
+	th.want("reconcile", "--init")
+	return th
+}
+
+// emptyTheatre has no ledger yet.
+func emptyTheatre(t *testing.T, now func() time.Time, files map[string]string) *theatre {
+	t.Helper()
 	th := &theatre{t: t, dir: t.TempDir()}
 	s, err := stage.New(th.dir, now, nil, files)
 	if err != nil {
@@ -53,9 +80,6 @@ func newTheatreAt(t *testing.T, now func() time.Time, files map[string]string) *
 			t.Error(err)
 		}
 	})
-	if a := th.lapse("reconcile", "--init"); a.code != exitFine {
-		t.Fatalf("begin: %s", a)
-	}
 	return th
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lapse-access/lapse/github/githubtest"
 	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/requests"
 )
 
 // Names on the stage.
@@ -84,7 +85,14 @@ func (s *Stage) repository(over map[string]string) error {
 		return fmt.Errorf("make a signing key: %w", err)
 	}
 	s.Key = pem
+	own, err := ledger.VerifierOf(key.Public())
+	if err != nil {
+		return err
+	}
 	files[ledger.TrustDir+"/lapse.pub"] = string(key.PublicPEM())
+	if files[requests.SignersFile], err = requests.AllowedSigners(ledger.Verifiers{own}); err != nil {
+		return err
+	}
 	for path, text := range over {
 		if files[path] = text; text == "" {
 			delete(files, path)
