@@ -1,14 +1,28 @@
 package ledger
 
-import "github.com/lapse-access/lapse/grants"
+import (
+	"fmt"
+
+	"github.com/lapse-access/lapse/grants"
+)
 
 // plainFile is git's mode of a file that is neither executable nor a link.
 const plainFile = 0o100644
 
-// CheckCommit says what is wrong with one commit of the ledger, given what it changes against its parent: a commit only
-// adds receipts and writes the parts of the state. What the receipts say is checked by [Read].
-func CheckCommit(changes []grants.FileChange) []Finding {
+// CheckCommit says what is wrong with one commit of the ledger: it has one parent, but for the first, which has none; and against that
+// parent it only adds receipts and writes the parts of the state. What the receipts say is checked by [Read]. Findings about the commit
+// as a whole have no path.
+//
+// Paths are compared byte for byte and modes whole, so that nothing passes here that another git, or another file system, would read as
+// something else. That trees are in git's one form is for who reads them to see to.
+func CheckCommit(first bool, parents int, changes []grants.FileChange) []Finding {
 	var findings []Finding
+	switch {
+	case first && parents != 0:
+		findings = append(findings, Finding{Text: "the ledger does not begin with it: it has a parent"})
+	case !first && parents != 1:
+		findings = append(findings, Finding{Text: fmt.Sprintf("has %d parents; a ledger is one line of commits", parents)})
+	}
 	for _, c := range changes {
 		if text := badChange(c); text != "" {
 			findings = append(findings, Finding{Path: c.Path, Text: text})

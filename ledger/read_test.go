@@ -473,11 +473,28 @@ func TestCheckCommitAcceptsOnlyGrowth(t *testing.T) {
 		"what is named as a part": {grants.FileChange{Path: "state/grants/x.json", After: plain}, false},
 		"an executable receipt":   {grants.FileChange{Path: path, After: &grants.File{Mode: 0o100755}}, false},
 		"a link for a receipt":    {grants.FileChange{Path: path, After: &grants.File{Mode: 0o120000}}, false},
+		"no bucket":               {grants.FileChange{Path: "receipts/2026/11/0000000001-approved.json", After: plain}, false},
+		"another bucket":          {grants.FileChange{Path: "receipts/2026/11/0000001/0000000001-approved.json", After: plain}, false},
+		"another case":            {grants.FileChange{Path: "Receipts/2026/11/0000000/0000000001-approved.json", After: plain}, false},
+		"state in another case":   {grants.FileChange{Path: "state/Grants/00.json", After: plain}, false},
+		"attributes for git":      {grants.FileChange{Path: ".gitattributes", After: plain}, false},
+		"a folder in its place":   {grants.FileChange{Path: path + "/x", After: plain}, false},
+		"a receipt made a link":   {grants.FileChange{Path: path, Before: plain, After: &grants.File{Mode: 0o120000}}, false},
+		"the mode alone":          {grants.FileChange{Path: StateFile, Before: plain, After: &grants.File{Mode: 0o100755}}, false},
 		"something else":          {grants.FileChange{Path: "README.md", After: plain}, false},
 		"a submodule for a state": {grants.FileChange{Path: StateFile, After: &grants.File{Mode: 0o160000}}, false},
 	} {
-		if got := CheckCommit([]grants.FileChange{tc.change}); (len(got) == 0) != tc.want {
+		if got := CheckCommit(false, 1, []grants.FileChange{tc.change}); (len(got) == 0) != tc.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+	for _, tc := range []struct {
+		first   bool
+		parents int
+		want    bool
+	}{{true, 0, true}, {true, 1, false}, {true, 2, false}, {false, 0, false}, {false, 1, true}, {false, 2, false}} {
+		if got := CheckCommit(tc.first, tc.parents, nil); (len(got) == 0) != tc.want {
+			t.Errorf("first %v, %d parents: %v", tc.first, tc.parents, got)
 		}
 	}
 }
