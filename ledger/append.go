@@ -98,6 +98,7 @@ func (b *Book) clone() *Book {
 	c.state.Grants, c.state.Holdings = maps.Clone(b.state.Grants), maps.Clone(b.state.Holdings)
 	c.digests = maps.Clone(b.digests)
 	c.receipts, c.keys = b.receipts[:len(b.receipts):len(b.receipts)], b.keys[:len(b.keys):len(b.keys)]
+	c.publics = b.publics[:len(b.publics):len(b.publics)]
 	c.Findings = b.Findings[:len(b.Findings):len(b.Findings)]
 	return &c
 }
@@ -122,7 +123,7 @@ func (b *Book) add(ctx context.Context, s Signer, own Verifier, now time.Time, m
 	}
 	b.state.Last = o.sum
 	b.digests[o.number] = o.sum
-	b.receipts, b.keys = append(b.receipts, o.receipt), append(b.keys, own.ID)
+	b.receipts, b.keys, b.publics = append(b.receipts, o.receipt), append(b.keys, own.ID), append(b.publics, o.by.public())
 	return o, b.follow(o.receipt)
 }
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"cmp"
+	"crypto"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -29,6 +30,7 @@ type Book struct {
 
 	receipts []Receipt
 	keys     []string // keys[i] is the ID of what signed receipts[i]
+	publics  []crypto.PublicKey
 	state    State
 
 	repository int64 // whose ledger it is; 0: its first receipt says
@@ -43,6 +45,7 @@ type Book struct {
 // item is one stored file that verified.
 type item struct {
 	path, digest, key string
+	public            crypto.PublicKey
 	receipt           Receipt
 }
 
@@ -101,6 +104,10 @@ func (b *Book) Receipts() []Receipt { return b.receipts }
 
 // Keys are the IDs of what signed the [Book.Receipts], in the same order.
 func (b *Book) Keys() []string { return b.keys }
+
+// Publics are the public keys with which the [Book.Receipts] are signed, in the same order: of a workflow's identity, that which its
+// certificate names. The commit that brings a receipt is signed with the same one.
+func (b *Book) Publics() []crypto.PublicKey { return b.publics }
 
 // State is what the receipts add up to. The caller may change its maps.
 func (b *Book) State() State {
@@ -191,13 +198,13 @@ func (b *Book) admit(o *opened) (it item, changed, ok bool) {
 	}
 	if want := Path(r); want != f.path {
 		b.find(f.path, "holds the receipt that belongs at %s", want)
-		return item{path: f.path, digest: o.sum, key: v.ID, receipt: r}, false, true
+		return item{f.path, o.sum, v.ID, o.by.public(), r}, false, true
 	}
 	before := b.pool.all
 	if err := b.follow(r); err != nil {
 		b.find(f.path, "%v", err)
 	}
-	return item{path: f.path, digest: o.sum, key: v.ID, receipt: r}, !slices.EqualFunc(before, b.pool.all, Verifier.same), true
+	return item{f.path, o.sum, v.ID, o.by.public(), r}, !slices.EqualFunc(before, b.pool.all, Verifier.same), true
 }
 
 // follow lets what a newly approved configuration names sign, as [Trust] says. If that cannot be read, all stays as it was.
@@ -229,12 +236,15 @@ func (b *Book) chain(items []item) {
 		}
 		b.state.Last = it.digest
 		b.digests[it.receipt.Sequence] = it.digest
-		b.receipts, b.keys = append(b.receipts, it.receipt), append(b.keys, it.key)
+		b.receipts, b.keys, b.publics = append(b.receipts, it.receipt), append(b.keys, it.key), append(b.publics, it.public)
 	}
 }
 
 // choose picks from receipts with one sequence the one that the rest builds upon, or else one at its place.
 func (b *Book) choose(same, rest []item) item {
+	if len(same) == 1 {
+		return same[0]
+	}
 	best, rank := same[0], -1
 	for _, it := range same {
 		score := 0

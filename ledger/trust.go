@@ -52,6 +52,14 @@ type signedBy struct {
 	bundle *Bundle
 }
 
+// public is the key itself.
+func (s signedBy) public() crypto.PublicKey {
+	if s.bundle != nil {
+		return s.bundle.Public
+	}
+	return s.key.Public
+}
+
 // open verifies a stored signature over a payload of one type, with the given keys or with the certificate that came with it.
 func (t Trust) open(stored []byte, payloadType string, keys Verifiers) ([]byte, signedBy, error) {
 	if !isBundle(stored) {

@@ -121,18 +121,26 @@ func loadVerifier(fsys fs.FS, entry fs.DirEntry) (Verifier, []grants.Problem) {
 	problem := func(text, hint string) (Verifier, []grants.Problem) {
 		return Verifier{}, []grants.Problem{{Pos: grants.Pos{File: file}, Text: text, Hint: hint}}
 	}
-	isIdentity := strings.HasSuffix(entry.Name(), identitySuffix)
-	switch {
-	case !entry.Type().IsRegular():
+	if !entry.Type().IsRegular() {
 		return problem("not a plain file", belongs)
-	case !isIdentity && !strings.HasSuffix(entry.Name(), ".pub"):
-		return problem("not named *.pub or *"+identitySuffix, belongs)
 	}
 	data, err := readSmall(fsys, file, maxKey)
 	if err != nil {
 		return problem(err.Error(), "")
 	}
-	if isIdentity {
+	return ParseVerifier(file, data)
+}
+
+// ParseVerifier reads what a file of [TrustDir] holds: a public key, or, in a file that is named so, an identity of a workflow.
+func ParseVerifier(file string, data []byte) (Verifier, []grants.Problem) {
+	problem := func(text, hint string) (Verifier, []grants.Problem) {
+		return Verifier{}, []grants.Problem{{Pos: grants.Pos{File: file}, Text: text, Hint: hint}}
+	}
+	isIdentity := strings.HasSuffix(file, identitySuffix)
+	switch {
+	case !isIdentity && !strings.HasSuffix(file, ".pub"):
+		return problem("not named *.pub or *"+identitySuffix, belongs)
+	case isIdentity:
 		id, problems := grants.ParseIdentity(file, data)
 		return VerifierOfIdentity(id), problems
 	}

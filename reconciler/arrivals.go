@@ -226,7 +226,7 @@ func decideGrants(out *Outlook, a requests.Arrival, f checks.Facts, j requests.J
 		if err != nil {
 			return err
 		}
-		rec.Grant = receiptGrant(f, c, verdictOn(j.Verdict, c.ID))
+		rec.Grant = j.Grant(f, c)
 		switch {
 		case rec.Kind == ledger.Refused:
 			out.Findings = append(out.Findings, fmt.Sprintf("%s at commit %.12s is refused: %s", grants.PathOf(c.ID), rec.Commit, first(rec.Reasons)))
@@ -242,30 +242,6 @@ func decideGrants(out *Outlook, a requests.Arrival, f checks.Facts, j requests.J
 
 func onlyEnds(changes []grants.Change) bool {
 	return !slices.ContainsFunc(changes, func(c grants.Change) bool { return c.Kind != grants.End })
-}
-
-func verdictOn(v checks.Verdict, id string) checks.GrantVerdict {
-	for _, g := range v.Grants {
-		if g.ID == id {
-			return g
-		}
-	}
-	return checks.GrantVerdict{ID: id}
-}
-
-func receiptGrant(f checks.Facts, c grants.Change, gv checks.GrantVerdict) *ledger.Grant {
-	g := &ledger.Grant{ID: c.ID, Change: c.Kind}
-	if c.After == nil {
-		return g
-	}
-	g.Digest, g.User, g.Role = c.After.Digest, c.After.User, c.After.Role
-	g.Reason, g.Ticket = c.After.Reason, c.After.Ticket
-	g.UserID, g.Interval, g.Entitlements = gv.UserID, gv.Interval, gv.Entitlements
-	g.Exclusive = f.Configuration.Roles[c.After.Role].Exclusive
-	if f.Pull != nil {
-		g.Pull, g.Author, g.Labels = f.Pull.Number, f.Pull.Author.Login, f.Pull.Labels
-	}
-	return g
 }
 
 // Reasons are why a verdict is not an approval, in words.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/policies"
 )
 
@@ -50,6 +52,26 @@ func (j Judgement) Stored(grant string) (json.RawMessage, error) {
 		return nil, fmt.Errorf("encode the evidence: %w", err)
 	}
 	return b, nil
+}
+
+// Grant is what the receipt of one grant that was judged says of it.
+func (j Judgement) Grant(f checks.Facts, c grants.Change) *ledger.Grant {
+	g := &ledger.Grant{ID: c.ID, Change: c.Kind}
+	if c.After == nil {
+		return g
+	}
+	g.Digest, g.User, g.Role = c.After.Digest, c.After.User, c.After.Role
+	g.Reason, g.Ticket = c.After.Reason, c.After.Ticket
+	g.Exclusive = f.Configuration.Roles[c.After.Role].Exclusive
+	for _, gv := range j.Grants {
+		if gv.ID == c.ID {
+			g.UserID, g.Interval, g.Entitlements = gv.UserID, gv.Interval, gv.Entitlements
+		}
+	}
+	if f.Pull != nil {
+		g.Pull, g.Author, g.Labels = f.Pull.Number, f.Pull.Author.Login, f.Pull.Labels
+	}
+	return g
 }
 
 // recorder are policies that are listened to.
