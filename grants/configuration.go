@@ -80,14 +80,14 @@ func (l *loading) readConfig() (configFile, *decoder) {
 	d := l.read("lapse.yaml", MaxFileSize, &w)
 	l.c.Config = Config{
 		Version: int(w.Version), Branch: string(w.Branch), RemovalByPull: w.Removal == "pull_request", Automatic: w.Automatic,
-		SigningKey: string(w.Signing.Key), Keyless: w.Signing.Keyless, Targets: map[string]TargetConfig{}, At: d.places,
+		Signing: Signing{Key: string(w.Signing.Key), KMS: string(w.Signing.KMS), Keyless: w.Signing.Keyless}, Targets: map[string]TargetConfig{}, At: d.places,
 	}
 	if w.Branch == "" {
 		l.c.Config.Branch = defaultBranch
 	}
 	l.c.Config.Limits = readLimits(w.Limits, d)
-	if _, ok := d.places["signing"]; ok && (w.Signing.Key != "") == w.Signing.Keyless {
-		d.problem("signing", `write either {key: "${NAME}"} or {keyless: true}`, "signing: want a key or keyless, and not both")
+	if _, ok := d.places["signing"]; ok && !w.Signing.one() {
+		d.problem("signing", `write {keyless: true}, or {key: "${NAME}"}, or {kms: "${NAME}"}`, "signing: want one of keyless, key and kms")
 	}
 	l.usable = l.usable && !d.ruined()
 	return w, d

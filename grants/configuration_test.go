@@ -23,7 +23,7 @@ func TestTheManualsRepositoryLoads(t *testing.T) {
 			},
 			Configuration: []ApprovalLine{{From: []Party{"@acme/security"}, Count: 2, At: Pos{"lapse.yaml", 6, 29}}},
 			Limits:        Limits{MaxDuration: 24 * time.Hour, ApprovalTTL: 72 * time.Hour, UnexplainedRevocations: 10, Watch: 7 * 24 * time.Hour},
-			SigningKey:    "${LAPSE_SIGNING_KEY}",
+			Signing:       Signing{Key: "${LAPSE_SIGNING_KEY}"},
 		},
 		Roles: map[string]Role{"prod-db-read": {
 			Name: "prod-db-read", Description: "Read-only access to the orders database",

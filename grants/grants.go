@@ -175,6 +175,13 @@ type Limits struct {
 // MaxWatch is the longest that what was taken can be watched: the ledger's state remembers it for so long, and no longer.
 const MaxWatch = 30 * 24 * time.Hour
 
+// Signing says what receipts and commits are signed with: one of the three.
+type Signing struct {
+	Key     string // "${NAME}" of the environment, which holds the key
+	KMS     string // "${NAME}" of the environment, which holds the address of the key
+	Keyless bool
+}
+
 // Config is lapse.yaml.
 type Config struct {
 	Version       int
@@ -183,9 +190,8 @@ type Config struct {
 	Configuration []ApprovalLine // who must approve a change of anything but grants
 	RemovalByPull bool           // removal: pull_request
 	Limits        Limits
-	Automatic     bool   // roles may have `approvals: []`
-	SigningKey    string // "${NAME}" of the environment; "" if Keyless
-	Keyless       bool
+	Automatic     bool // roles may have `approvals: []`
+	Signing       Signing
 	At            map[string]Pos
 }
 

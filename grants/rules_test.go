@@ -100,8 +100,9 @@ func TestLapseFileIsWhatTheProgramUnderstands(t *testing.T) {
 		{file: f, old: "unexplained_revocations: 10", new: "watch: 720h1s", unusable: true, want: []string{`lapse.yaml:8:55: watch: 720h1s: want at most 720h, which is how long the ledger remembers`}},
 		{file: f, old: "automatic: false", new: "automatic: yes", unusable: true, want: []string{`lapse.yaml:9:12: automatic: want true or false, without quotes`}},
 		{file: f, old: "automatic: false", new: "automatic: 'true'", unusable: true, want: []string{`lapse.yaml:9:12: automatic: want true or false, without quotes`}},
-		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: "{}", unusable: true, want: []string{`lapse.yaml:10:10: signing: want a key or keyless, and not both (write either {key: "${NAME}"} or {keyless: true})`}},
-		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: `{key: "${K}", keyless: true}`, unusable: true, want: []string{`lapse.yaml:10:10: signing: want a key or keyless, and not both (write either {key: "${NAME}"} or {keyless: true})`}},
+		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: "{}", unusable: true, want: []string{`lapse.yaml:10:10: signing: want one of keyless, key and kms (write {keyless: true}, or {key: "${NAME}"}, or {kms: "${NAME}"})`}},
+		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: `{kms: "awskms:///alias/lapse"}`, unusable: true, want: []string{`lapse.yaml:10:16: kms: a secret never stands in a file: want "${NAME}", the whole value, with the name of an environment variable`}},
+		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: `{key: "${K}", keyless: true}`, unusable: true, want: []string{`lapse.yaml:10:10: signing: want one of keyless, key and kms (write {keyless: true}, or {key: "${NAME}"}, or {kms: "${NAME}"})`}},
 		{file: f, old: "targets:", new: "tragets:", unusable: true, noRole: true, want: []string{
 			`lapse.yaml:2:1: the key "targets" is missing`, `lapse.yaml:3:1: unknown key "tragets" (did you mean "targets"?)`,
 			goneDB, gone,

@@ -64,7 +64,7 @@ type configFile struct {
 	Removal       removalText                `yaml:"removal,omitempty" jsonschema_description:"How ended grants leave the repository."`
 	Limits        limitsEntry                `yaml:"limits,omitempty"`
 	Automatic     bool                       `yaml:"automatic,omitempty" jsonschema_description:"true: roles may have an empty list of approvals, and then need no person."`
-	Signing       signingEntry               `yaml:"signing" jsonschema_description:"How receipts and removal commits are signed: a key or keyless."`
+	Signing       signingEntry               `yaml:"signing" jsonschema_description:"How receipts and commits are signed: keyless, a key, or a key in a KMS."`
 }
 
 // targetEntry has "type" and the settings that the type names.
@@ -83,7 +83,19 @@ type limitsEntry struct {
 
 type signingEntry struct {
 	Key     secretText `yaml:"key,omitempty" jsonschema_description:"The environment variable that holds the key."`
+	KMS     secretText `yaml:"kms,omitempty" jsonschema_description:"The environment variable that holds the address of a key in a KMS, like awskms:///alias/lapse."`
 	Keyless bool       `yaml:"keyless,omitempty" jsonschema_description:"true: sign with the workflow's identity."`
+}
+
+// one says whether it names one way to sign.
+func (s signingEntry) one() bool {
+	n := 0
+	for _, named := range []bool{s.Key != "", s.KMS != "", s.Keyless} {
+		if named {
+			n++
+		}
+	}
+	return n == 1
 }
 
 type (

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/lapse-access/lapse/gitrepo"
@@ -260,42 +259,3 @@ func (r *Observer) readBook(ctx context.Context, repository int64, at gitrepo.Ha
 }
 
 func (r *Observer) saw(tip gitrepo.Hash) error { return r.Git.SetRef(ledgerSeen, tip) }
-
-// KeyNames are the settings that may name the key which signs receipts: that of the configuration which was approved last, by the
-// ledger's own word, then that of main, which may have come without approval. No signature was checked: a name is all that
-// may be taken from it.
-func (r *Observer) KeyNames(ctx context.Context) []string {
-	var commits []gitrepo.Hash
-	tip, err := r.fetchLedger(ctx, &Outlook{})
-	if err == nil && tip.IsZero() {
-		tip, _, err = r.Git.Ref(ledgerSeen)
-	}
-	if err == nil && !tip.IsZero() {
-		commits = r.configurationSaid(ctx, tip)
-	}
-	if main, err := r.Requests.FetchMain(ctx, r.Branch); err == nil {
-		commits = append(commits, main)
-	}
-	var names []string
-	for _, c := range commits {
-		snap, err := r.Requests.Snapshot(c)
-		if err == nil && snap.Configuration.Usable && snap.Configuration.Config.SigningKey != "" {
-			names = append(names, snap.Configuration.Config.SigningKey)
-		}
-	}
-	return names
-}
-
-// configurationSaid is the commit of the approved configuration by the word of the ledger's state; none where it says none.
-func (r *Observer) configurationSaid(ctx context.Context, tip gitrepo.Hash) []gitrepo.Hash {
-	var files fs.FS
-	files, err := r.Git.FS(tip)
-	if err != nil {
-		return nil
-	}
-	s, err := ledger.ReadState(files)
-	if err != nil || s.Configuration == nil || r.Requests.Bring(ctx, s.Configuration.Commit) != nil {
-		return nil
-	}
-	return []gitrepo.Hash{gitrepo.NewHash(s.Configuration.Commit)}
-}

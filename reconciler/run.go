@@ -72,10 +72,12 @@ type Observer struct {
 // ledger moves by compare-and-swap alone.
 type Reconciler struct {
 	*Observer
-	Write  GitWriter
-	Signer ledger.Signer     // signs receipts and commits
-	Pulls  Pulls             // nil where removal is by push
-	Author gitrepo.Signature // of commits; When is set by the run
+	Write   GitWriter
+	Signers []Signer          // what may sign receipts and commits, the likeliest first
+	Pulls   Pulls             // nil where removal is by push
+	Author  gitrepo.Signature // of commits; When is set by the run
+
+	signing ledger.Signer // of Signers, what this run signs with
 }
 
 // Options are what a person asks of one run.
@@ -100,6 +102,7 @@ func (r *Reconciler) Run(ctx context.Context, o Options) (*Report, error) {
 			return &Report{Now: o.Now}, err
 		}
 		out.last = i == attempts
+		r.choose(out)
 		err = r.execute(ctx, o, out)
 		if err == nil {
 			r.beat(ctx, out)
@@ -205,7 +208,7 @@ func (r *Reconciler) append(ctx context.Context, now time.Time, out *Outlook, re
 	for i := range all {
 		all[i].Push = push
 	}
-	files, err := book.Append(ctx, r.Signer, now, main, all...)
+	files, err := r.sign(ctx, &book, now, main, all)
 	if err != nil {
 		return err
 	}
@@ -245,7 +248,7 @@ func (r *Reconciler) commitTo(ctx context.Context, ref string, old gitrepo.Hash,
 
 // write makes a commit of Lapse's own, signed.
 func (r *Reconciler) write(ctx context.Context, when time.Time, c gitrepo.NewCommit) (gitrepo.Hash, error) {
-	key, err := r.Signer.Commits(ctx)
+	key, err := r.signing.Commits(ctx)
 	if err != nil {
 		return gitrepo.Hash{}, fmt.Errorf("sign a commit: %w", err)
 	}

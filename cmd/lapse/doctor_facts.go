@@ -83,7 +83,8 @@ func (e examination) asks(ctx context.Context, f *settings.Facts, c *grants.Conf
 	f.PushesMain = !c.Config.RemovalByPull
 	f.Needs = map[string]string{"contents": "write", "pull_requests": "write", "checks": "write", "statuses": "write", "members": "read"}
 	secrets := map[string]bool{"LAPSE_APP_ID": true, "LAPSE_APP_PRIVATE_KEY": true}
-	addSecret(secrets, c.Config.SigningKey)
+	addSecret(secrets, c.Config.Signing.Key)
+	addSecret(secrets, c.Config.Signing.KMS)
 	for _, t := range c.Config.Targets {
 		for _, v := range t.Settings {
 			addSecret(secrets, v)

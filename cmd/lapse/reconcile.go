@@ -114,42 +114,19 @@ func reportError(rep *reconciler.Report) error {
 
 // newReconciler wires everything that can write.
 func newReconciler(ctx context.Context, env *environment, conn *connected) (*reconciler.Reconciler, error) {
-	key, earlier, err := signingKey(ctx, env, conn)
-	if err != nil {
-		return nil, err
-	}
-	own, err := ledger.VerifierOf(key.Public())
+	signers, roots, err := openSigners(ctx, env, conn)
 	if err != nil {
 		return nil, err
 	}
 	open := opener(env, conn.forge)
-	observer := conn.observer(append(ledger.Verifiers{own}, earlier...), func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
+	observer := conn.observer(roots, func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
 		return open(ctx, c)
 	})
 	observer.Clock = env.now
 	return &reconciler.Reconciler{
-		Observer: observer, Write: conn.git, Signer: key,
+		Observer: observer, Write: conn.git, Signers: signers,
 		Pulls: pulls{conn.forge, conn.repo}, Author: gitrepo.Signature{Name: requests.CommitName, Email: requests.CommitEmail},
 	}, nil
-}
-
-// signingKey loads the key from the first variable that holds one, of those that the approved configuration names, that main names,
-// and the usual one: what somebody pushed to main must not keep a run from taking back what is due. With it come the keys before it.
-func signingKey(ctx context.Context, env *environment, conn *connected) (*ledger.Key, ledger.Verifiers, error) {
-	var errs []error
-	for _, name := range append(conn.observer(nil, nil).KeyNames(ctx), "${LAPSE_SIGNING_KEY}") {
-		text, err := env.expand(name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		key, earlier, err := ledger.LoadSecret([]byte(text), nil)
-		if err == nil {
-			return key, earlier, nil
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", name, err))
-	}
-	return nil, nil, fmt.Errorf("the key that signs receipts: %w", errs[0])
 }
 
 // dryRun looks with what cannot write: no key, listers instead of targets, and an observer that has no way to push.
