@@ -221,15 +221,20 @@ func (t *transport) settle(req *http.Request, meant *call, a *answer, stored *en
 	return nil
 }
 
-// clock reads the Date of an answer, and keeps how far it is from our own clock half-way through the request.
+// clock reads the Date of an answer, and keeps how far it is at least from our own clock: it was written at some moment of the request.
 func (t *transport) clock(h http.Header, before time.Time) time.Time {
 	after := t.now()
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
 		return after
 	}
-	ours := before.Add(after.Sub(before) / 2)
-	t.skew.Store(int64(date.Sub(ours.Truncate(time.Second))))
+	skew := time.Duration(0)
+	if first := before.Truncate(time.Second); date.Before(first) { // it has no parts of a second
+		skew = date.Sub(first)
+	} else if date.After(after) {
+		skew = date.Sub(after)
+	}
+	t.skew.Store(int64(skew))
 	return date
 }
 

@@ -230,6 +230,23 @@ func TestA49WaitsDoNotDependOnOurClock(t *testing.T) {
 	}
 }
 
+// An answer that takes long says nothing of the clocks.
+func TestA49ASlowAnswerIsNoSkew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		c := testClient(t, inOrder(&sent, func() (*http.Response, error) {
+			time.Sleep(9 * time.Second) // the bubble's clock
+			return reply(200, alice, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
+		}))
+		if _, _, err := c.User(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		if skew, known := c.Skew(); !known || skew != 0 {
+			t.Errorf("skew is %s after an answer that took nine seconds", skew)
+		}
+	})
+}
+
 func TestWaitsEndWithTheContext(t *testing.T) {
 	for name, first := range map[string]func() (*http.Response, error){
 		"rate limit": answers(429, slowDown, "Retry-After", "100"), "server error": answers(500, ""),

@@ -46,7 +46,7 @@ func (r *Observer) LastRun(ctx context.Context) (time.Time, error) {
 
 // beat says that a run came to its end. Two runs at once may both say it; the one that comes second need not.
 func (r *Reconciler) beat(ctx context.Context, out *Outlook) {
-	if err := r.sayAlive(ctx, r.Clock().UTC()); err != nil {
+	if err := r.sayAlive(ctx, r.clock(out)); err != nil {
 		out.fail("say that this run came to its end: %v; until one does, approvers are warned that Lapse does not run", err)
 	}
 }

@@ -28,7 +28,7 @@ func (o *Outlook) end(g ledger.Grant, why string) error { return o.endFor(g, why
 
 // endFor is end with what the policies saw, where they said so.
 func (o *Outlook) endFor(g ledger.Grant, why string, seen json.RawMessage) error {
-	o.Ended = append(o.Ended, Ending{Grant: g.ID, Reason: why, Expired: !o.Now.Before(g.Interval.End)})
+	o.Ended = append(o.Ended, Ending{Grant: g.ID, Reason: why, Expired: !o.dated.Before(g.Interval.End)})
 	return o.decide(ledger.Receipt{Kind: ledger.Ended, Grant: &g, Reasons: []string{why}, Judgement: seen})
 }
 
@@ -76,7 +76,7 @@ func (r *Observer) lookAtTip(out *Outlook) *requests.Snapshot {
 
 // over says why a grant is over; "" if it is not. Where the policies ended it, seen is what they saw.
 func (r *Observer) over(ctx context.Context, out *Outlook, tip *requests.Snapshot, g ledger.Grant) (why string, seen json.RawMessage, err error) {
-	if !out.Now.Before(g.Interval.End) {
+	if !out.dated.Before(g.Interval.End) {
 		return "it ended at " + g.Interval.End.Format(time.RFC3339), nil, nil
 	}
 	_, err = fs.Stat(tip.Files, grants.PathOf(g.ID))

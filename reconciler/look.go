@@ -24,7 +24,7 @@ var ErrNoLedger = errors.New("no ledger")
 
 // Outlook is what a run sees and what it means to do. Making one writes nothing anywhere but in the local mirror.
 type Outlook struct {
-	Now       time.Time
+	Now       time.Time // by which it is decided what is over; see tell
 	Main      gitrepo.Hash
 	LedgerTip gitrepo.Hash
 	Book      *ledger.Book
@@ -36,6 +36,9 @@ type Outlook struct {
 	Failures  []string // what could not be done
 	Plan      Plan
 
+	dated      time.Time     // of this run's receipts and commits
+	shift      time.Duration // from this machine's clock to the one that dates them
+	lead       time.Duration // that Now has on this machine's clock
 	record     record
 	mending    bool    // main is not to be written to
 	budget     *budget // for judging
@@ -85,14 +88,14 @@ func (o *Outlook) walked() (main string, push int64) {
 
 // Look reads main, the ledger and the targets, judges what arrived, and plans. It writes nothing.
 func (r *Observer) Look(ctx context.Context, o Options) (*Outlook, error) {
-	out := &Outlook{Now: o.Now, budget: newBudget(r.Clock)}
+	out := &Outlook{Now: o.Now, dated: o.Now, budget: newBudget(r.Clock)}
 	if err := r.lookAtMain(ctx, out); err != nil {
 		return nil, err
 	}
 	if err := r.lookAtLedger(ctx, o, out); err != nil {
 		return nil, err
 	}
-	out.forward()
+	out.tell(r.skew())
 	if b := out.approved.Configuration.Config.Branch; out.approved.Configuration.Usable && !out.unproven && b != r.Branch {
 		return nil, fmt.Errorf("lapse.yaml says the main branch is %s, and this run was told %s", b, r.Branch)
 	}
@@ -173,7 +176,7 @@ func (r *Observer) readApproved(ctx context.Context, out *Outlook) error {
 
 // decide adds a receipt of this run and folds it into the working state, so that the next judgement sees it.
 func (o *Outlook) decide(rec ledger.Receipt) error {
-	rec.Time, rec.Main = o.Now, o.Main.String()
+	rec.Time, rec.Main = o.dated, o.Main.String()
 	if err := o.state.Add(rec); err != nil {
 		return err
 	}

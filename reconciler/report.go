@@ -29,6 +29,8 @@ type Report struct {
 	Waiting       int       `json:"waiting,omitempty"` // changes of main that the next run judges, for want of time
 	Live          int       `json:"live"`
 	Next          time.Time `json:"next,omitzero"` // when a grant begins or ends next
+
+	lead time.Duration // that Now has on the clock of this machine
 }
 
 // Outcome is one change that a target, read back, shows.
@@ -52,7 +54,7 @@ func (o *Outlook) Report() *Report {
 	rep := &Report{
 		Now: o.Now, Main: o.Main.String(), Ledger: o.LedgerTip.String(), Began: o.began, Judged: o.Arrivals, Ended: o.Ended, Plan: o.Plan,
 		Notes: o.Notes, Frozen: o.Frozen, Findings: o.Findings, Failures: o.Failures,
-		Removed: o.Removed, RemovalCommit: o.RemovalCommit, RemovalPull: o.RemovalPull, Live: len(o.state.Grants), Next: o.next(),
+		Removed: o.Removed, RemovalCommit: o.RemovalCommit, RemovalPull: o.RemovalPull, Live: len(o.state.Grants), Next: o.next(), lead: o.lead,
 	}
 	if o.Waiting > 0 {
 		rep.Walked, rep.Waiting = o.stuckAt, o.Waiting

@@ -62,6 +62,7 @@ type Observer struct {
 	Trust    ledger.Trust // what is trusted from the first, our own signer in it; At is set by the observer itself
 	Open     Opener
 	Branch   string
+	Skew     func() (time.Duration, bool) // how far the forge's clock is ahead of ours, once it has answered; nil: never known
 	Log      *slog.Logger
 	Clock    func() time.Time // how long judging may take, and when the targets had been read back: an overrun is measured, not assumed
 
@@ -116,7 +117,7 @@ func (r *Reconciler) Run(ctx context.Context, o Options) (*Report, error) {
 
 // execute does what the outlook says, in the order that leaves nothing unknown behind if it is stopped anywhere.
 func (r *Reconciler) execute(ctx context.Context, o Options, out *Outlook) error {
-	o.Now = out.Now
+	o.Now = out.dated
 	intended, err := r.intend(ctx, o, out)
 	if err != nil {
 		return err
@@ -168,7 +169,7 @@ func intention(s Step) ledger.Receipt {
 // record puts on the ledger what the targets showed when they were read back.
 func (r *Reconciler) record(ctx context.Context, out *Outlook) error {
 	var receipts []ledger.Receipt
-	now := r.Clock().UTC()
+	now := r.clock(out)
 	for i := range out.results {
 		res := &out.results[i]
 		if out.unproven && res.Done {

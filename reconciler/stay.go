@@ -35,8 +35,12 @@ func Stay(ctx context.Context, s Staying) {
 func (s Staying) await(ctx context.Context, seen *Report) bool {
 	for {
 		wake := s.Now().Add(s.Poll)
-		if !seen.Next.IsZero() && seen.Next.Before(wake) {
-			wake = seen.Next
+		next := seen.Next // by our clock, which may be late
+		if !next.IsZero() {
+			next = next.Add(-seen.lead)
+		}
+		if !next.IsZero() && next.Before(wake) {
+			wake = next
 		}
 		last := wake.After(s.Until)
 		if last {
@@ -45,7 +49,7 @@ func (s Staying) await(ctx context.Context, seen *Report) bool {
 		if !sleep(ctx, wake.Sub(s.Now())) || last {
 			return false
 		}
-		due := !seen.Next.IsZero() && !s.Now().Before(seen.Next)
+		due := !next.IsZero() && !s.Now().Before(next)
 		if due || seen.Failed() || seen.Waiting > 0 || s.Moved(ctx, seen) {
 			return true
 		}

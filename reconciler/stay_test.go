@@ -56,6 +56,18 @@ func TestWhoStaysRunsAtEachBoundaryToTheSecond(t *testing.T) {
 	}
 }
 
+func TestA49WhoStaysWithALateClockRunsAtEachBoundaryAllTheSame(t *testing.T) {
+	late := next(bubble.Add(time.Hour), 7*time.Second, 61*time.Second) // by the forge, which is an hour ahead
+	got := runs(t, func(after time.Duration) *Report {
+		rep := late(after)
+		rep.lead = time.Hour
+		return rep
+	}, never, 0)
+	if diff := cmp.Diff([]time.Duration{0, 7 * time.Second, 61 * time.Second}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestABoundaryThatPassesDuringARunIsNotLost(t *testing.T) {
 	got := runs(t, next(bubble, 5*time.Second), never, 10*time.Second)
 	if diff := cmp.Diff([]time.Duration{0, 10 * time.Second}, got); diff != "" {

@@ -194,7 +194,7 @@ func (c connection) cacheFolder(env *environment, repo github.Repo) (string, err
 
 // observer looks at the repository with what is given trusted from the first.
 func (c *connected) observer(trust ledger.Verifiers, open reconciler.Opener) *reconciler.Observer {
-	return &reconciler.Observer{Requests: c.gatherer, Git: c.git, Trust: ledger.Trust{Roots: trust}, Open: open, Branch: c.branch, Log: c.log}
+	return &reconciler.Observer{Requests: c.gatherer, Git: c.git, Trust: ledger.Trust{Roots: trust}, Open: open, Branch: c.branch, Log: c.log, Skew: c.forge.Skew}
 }
 
 func or(values ...string) string {

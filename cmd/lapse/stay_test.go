@@ -14,7 +14,7 @@ import (
 
 // By the wall clock, for real git and HTTP take part: an end that lies between two runs of a schedule is kept to the second, and what
 // reaches main meanwhile is given.
-func TestStayingKeepsAnEndBetweenTwoTicks(t *testing.T) {
+func TestA48StayingKeepsAnEndBetweenTwoTicks(t *testing.T) {
 	th := newTheatreAt(t, time.Now, nil)
 	merged := func(id, who, duration string) {
 		th.force(th.ask(who, id, plain("grants/"+id+".yaml", grantWith("user: "+who, "duration: "+duration))))
