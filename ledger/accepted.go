@@ -88,12 +88,12 @@ func (s *State) applyAccepted(r Receipt) {
 	}
 }
 
-func acceptedSubject(a Acceptance) subject {
+func acceptedSubject(a Acceptance) Subject {
 	if a.What == LossOfAnchor {
-		return subject{"anchor", sha256Set(digest([]byte(a.Place)))}
+		return Subject{"anchor", sha256Set(digest([]byte(a.Place)))}
 	}
 	name := map[Loss]string{LossOfMain: "main", LossOfLedger: Branch, Unapproved: "commit"}[a.What]
-	return subject{name, map[string]string{"gitCommit": a.Was}}
+	return Subject{name, map[string]string{"gitCommit": a.Was}}
 }
 
 // checkAlone: nothing is said of grants, configuration or holdings.

@@ -31,36 +31,39 @@ const (
 	maxEnvelope = 8 << 20
 )
 
-// statement is the stored form of a receipt inside its envelope.
-type statement struct {
-	Type          string    `json:"_type"`
-	Subject       []subject `json:"subject"`
-	PredicateType string    `json:"predicateType"`
+// Statement is the stored form of a receipt inside its envelope, an in-toto statement. Its JSON Schema is published in
+// docs/schema/receipt.schema.json.
+type Statement struct {
+	Type          string    `json:"_type"`         // [StatementType]
+	Subject       []Subject `json:"subject"`       // one
+	PredicateType string    `json:"predicateType"` // [PredicateType]
 	Predicate     Receipt   `json:"predicate"`
 }
 
-type subject struct {
+// Subject is what a receipt is about: a file, by its path and the digest of its bytes; the configuration, by the digest of all its
+// files; a holding, by its key and the digest of that; or a commit.
+type Subject struct {
 	Name   string            `json:"name"`
 	Digest map[string]string `json:"digest"`
 }
 
 // subjectOf is what the statement is about: the grant file; or the configuration; or, where there is no file, the
 // holding, by the digest of its key.
-func subjectOf(r Receipt) subject {
+func subjectOf(r Receipt) Subject {
 	switch {
 	case r.Grant != nil && r.Grant.Digest == "": // refused, and not a file with bytes
-		return subject{grants.PathOf(r.Grant.ID), map[string]string{"gitCommit": r.Commit}}
+		return Subject{grants.PathOf(r.Grant.ID), map[string]string{"gitCommit": r.Commit}}
 	case r.Grant != nil:
-		return subject{grants.PathOf(r.Grant.ID), sha256Set(r.Grant.Digest)}
+		return Subject{grants.PathOf(r.Grant.ID), sha256Set(r.Grant.Digest)}
 	case r.Configuration != nil:
-		return subject{"configuration", sha256Set(r.Configuration.Digest)}
+		return Subject{"configuration", sha256Set(r.Configuration.Digest)}
 	case r.Anchor != nil:
-		return subject{"anchor", sha256Set(digest([]byte(r.Anchor.Place)))}
+		return Subject{"anchor", sha256Set(digest([]byte(r.Anchor.Place)))}
 	case r.Accepted != nil:
 		return acceptedSubject(*r.Accepted)
 	default:
 		key := r.Holding.Key()
-		return subject{"holding " + key, sha256Set(digest([]byte(key)))}
+		return Subject{"holding " + key, sha256Set(digest([]byte(key)))}
 	}
 }
 
@@ -97,13 +100,13 @@ func encodeStatement(r Receipt) ([]byte, error) {
 	if err := check(r); err != nil {
 		return nil, err
 	}
-	s := statement{Type: StatementType, Subject: []subject{subjectOf(r)}, PredicateType: PredicateType, Predicate: r}
+	s := Statement{Type: StatementType, Subject: []Subject{subjectOf(r)}, PredicateType: PredicateType, Predicate: r}
 	first, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
 	// Once around, so that text which is not UTF-8 (in reasons) has become what readers will see.
-	var seen statement
+	var seen Statement
 	if err := decodeStrict(first, &seen); err != nil {
 		return nil, err
 	}
@@ -120,7 +123,7 @@ func encodeStatement(r Receipt) ([]byte, error) {
 // decodeStatement reads what encodeStatement wrote, and nothing else: the payload must be the very bytes that the
 // receipt is encoded as.
 func decodeStatement(payload []byte) (Receipt, error) {
-	var s statement
+	var s Statement
 	if err := decodeStrict(payload, &s); err != nil {
 		return Receipt{}, fmt.Errorf("statement: %w", err)
 	}

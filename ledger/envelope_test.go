@@ -146,13 +146,13 @@ func TestSubjectsNameWhatTheReceiptIsAbout(t *testing.T) {
 	unnamed.Grant.Digest = ""
 	for name, tc := range map[string]struct {
 		r    Receipt
-		want subject
+		want Subject
 	}{
-		"grant":         {approvedGrant("a/b", ""), subject{"grants/a/b.yaml", sha256Set(digest([]byte("a/b")))}},
-		"configuration": {approvedConfiguration(commitA), subject{"configuration", sha256Set(digest([]byte(commitA)))}},
+		"grant":         {approvedGrant("a/b", ""), Subject{"grants/a/b.yaml", sha256Set(digest([]byte("a/b")))}},
+		"configuration": {approvedConfiguration(commitA), Subject{"configuration", sha256Set(digest([]byte(commitA)))}},
 		"holding": {held(Given, "", "r w", "alice"),
-			subject{"holding prod-db?role=r+w alice", sha256Set(digest([]byte("prod-db?role=r+w alice")))}},
-		"no bytes": {unnamed, subject{"grants/evil.yaml", map[string]string{"gitCommit": commitA}}},
+			Subject{"holding prod-db?role=r+w alice", sha256Set(digest([]byte("prod-db?role=r+w alice")))}},
+		"no bytes": {unnamed, Subject{"grants/evil.yaml", map[string]string{"gitCommit": commitA}}},
 	} {
 		if diff := cmp.Diff(tc.want, subjectOf(tc.r)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -85,7 +85,7 @@ func (g *Gatherer) teamsAbove(ctx context.Context, org, slug string) ([]string, 
 	if known, ok := g.above[key]; ok {
 		return known, true, nil
 	}
-	var out []string
+	out := []string{} // none, and looked up
 	for len(out) < maxNesting {
 		parent, found, err := g.Forge.ParentTeam(ctx, org, slug)
 		if err != nil || !found {

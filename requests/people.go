@@ -22,10 +22,11 @@ func (g *Gatherer) people(ctx context.Context, f *checks.Facts, snap *Snapshot, 
 		if err := g.addAccount(ctx, f, user); err != nil {
 			return err
 		}
-		var err error
-		if f.Live[user], err = live(user); err != nil {
+		held, err := live(user)
+		if err != nil {
 			return err
 		}
+		f.Live[user] = append([]checks.LiveGrant{}, held...) // none is an answer, too
 	}
 	return g.addTeams(ctx, f, checks.Teams(ctx, *f, snap.Policies))
 }
@@ -114,6 +115,7 @@ func (g *Gatherer) addTeams(ctx context.Context, f *checks.Facts, ps []grants.Pa
 			if err != nil {
 				return fmt.Errorf("look up team %s: %w", p, err)
 			}
+			t.Members = make([]checks.Account, 0, len(members))
 			for _, m := range members {
 				t.Members = append(t.Members, account(m))
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/lapse-access/lapse/requests"
 )
 
-// replayAll comes to every verdict on the ledger of the repository again, of the evidence and the trees alone, and says where it differs.
+// replayAll holds every receipt against the published schema, and comes to every verdict on the ledger of the repository again, of the evidence and the trees alone, and says where it differs.
 // Every script and every theatre ends with it, so that all that they play, attacks included, is replayed.
 func replayAll(ctx context.Context, repository string, key []byte, mirror string) error {
 	signer, err := ledger.LoadKey(key, nil)
@@ -41,6 +41,9 @@ func replayAll(ctx context.Context, repository string, key []byte, mirror string
 	}
 	book, err := ledger.Read(files, ledger.Trust{Roots: ledger.Verifiers{own}})
 	if err != nil {
+		return err
+	}
+	if err := validateAll(files); err != nil {
 		return err
 	}
 	g := &requests.Gatherer{Git: git, Types: targetTypes()}
