@@ -89,6 +89,7 @@ func (l *loading) readConfig() (configFile, *decoder) {
 	if _, ok := d.places["signing"]; ok && !w.Signing.one() {
 		d.problem("signing", `write {keyless: true}, or {key: "${NAME}"}, or {kms: "${NAME}"}`, "signing: want one of keyless, key and kms")
 	}
+	l.c.Config.Anchor = readAnchor(w, d)
 	l.usable = l.usable && !d.ruined()
 	return w, d
 }

@@ -192,6 +192,7 @@ type Config struct {
 	Limits        Limits
 	Automatic     bool // roles may have `approvals: []`
 	Signing       Signing
+	Anchor        *AnchorConfig // nil: none
 	At            map[string]Pos
 }
 

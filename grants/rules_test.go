@@ -103,6 +103,19 @@ func TestLapseFileIsWhatTheProgramUnderstands(t *testing.T) {
 		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: "{}", unusable: true, want: []string{`lapse.yaml:10:10: signing: want one of keyless, key and kms (write {keyless: true}, or {key: "${NAME}"}, or {kms: "${NAME}"})`}},
 		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: `{kms: "awskms:///alias/lapse"}`, unusable: true, want: []string{`lapse.yaml:10:16: kms: a secret never stands in a file: want "${NAME}", the whole value, with the name of an environment variable`}},
 		{file: f, old: `{key: "${LAPSE_SIGNING_KEY}"}`, new: `{key: "${K}", keyless: true}`, unusable: true, want: []string{`lapse.yaml:10:10: signing: want one of keyless, key and kms (write {keyless: true}, or {key: "${NAME}"}, or {kms: "${NAME}"})`}},
+		{file: f, old: "automatic: false", new: "anchor: {}", unusable: true, want: []string{`lapse.yaml:9:9: anchor: want one of file, exec and git`}},
+		{file: f, old: "automatic: false", new: "anchor: {fil: /srv/a}", unusable: true, want: []string{`lapse.yaml:9:9: anchor: want one of file, exec and git`, `lapse.yaml:9:10: unknown key "fil" (did you mean "file"?)`}},
+		{file: f, old: "automatic: false", new: "anchor: {file: /srv/a, exec: [x]}", unusable: true, want: []string{`lapse.yaml:9:9: anchor: want one of file, exec and git`}},
+		{file: f, old: "automatic: false", new: "anchor: {file: a.json}", unusable: true, want: []string{`lapse.yaml:9:16: file: want the absolute path of a file, without . or .. in it`}},
+		{file: f, old: "automatic: false", new: "anchor: {file: /srv/../a}", unusable: true, want: []string{`lapse.yaml:9:16: file: want the absolute path of a file, without . or .. in it`}},
+		{file: f, old: "automatic: false", new: "anchor: {file: /srv/a, token: \"${T}\"}", unusable: true, want: []string{`lapse.yaml:9:9: anchor: ref, username and token belong to git`}},
+		{file: f, old: "automatic: false", new: "anchor: {file: /srv/a, env: [T]}", unusable: true, want: []string{`lapse.yaml:9:29: env: only a program of exec is given variables`}},
+		{file: f, old: "automatic: false", new: "anchor: {exec: []}", unusable: true, want: []string{`lapse.yaml:9:9: anchor: want one of file, exec and git`}},
+		{file: f, old: "automatic: false", new: "anchor: {exec: [./x]}", unusable: true, want: []string{`lapse.yaml:9:16: exec: want a program, by its absolute path or by a name in $PATH, and its arguments`}},
+		{file: f, old: "automatic: false", new: "anchor: {exec: [x, \"${KEY}\"]}", unusable: true, want: []string{`lapse.yaml:9:20: exec[1]: it is written out, and never taken from the environment`}},
+		{file: f, old: "automatic: false", new: "anchor: {git: \"https://u:p@git.acme.com/a.git\"}", unusable: true, want: []string{`lapse.yaml:9:15: git: want a URL like https://git.acme.com/lapse/anchor.git: no user and no token, which stands under token as "${NAME}"`}},
+		{file: f, old: "automatic: false", new: "anchor: {git: \"https://git.acme.com/a.git\", token: s3cr3t}", unusable: true, want: []string{`lapse.yaml:9:52: token: a secret never stands in a file: want "${NAME}", the whole value, with the name of an environment variable`}},
+		{file: f, old: "automatic: false", new: "anchor: {git: \"https://git.acme.com/a.git\", ref: main}", unusable: true, want: []string{`lapse.yaml:9:50: ref: want a branch in full, like refs/heads/lapse-anchor`}},
 		{file: f, old: "targets:", new: "tragets:", unusable: true, noRole: true, want: []string{
 			`lapse.yaml:2:1: the key "targets" is missing`, `lapse.yaml:3:1: unknown key "tragets" (did you mean "targets"?)`,
 			goneDB, gone,
@@ -228,5 +241,20 @@ func TestTargetsAreReadThoughTheRestIsNot(t *testing.T) {
 	c := LoadConfiguration(exampleFiles(map[string]string{"lapse.yaml": text, "people.yaml": ""}), exampleTypes())
 	if c.Usable || len(c.Config.Targets) != 2 {
 		t.Errorf("usable %v, targets %v", c.Usable, c.Config.Targets)
+	}
+}
+
+func TestAnAnchorIsNamedByItsPlaceAlone(t *testing.T) {
+	for text, want := range map[string]string{
+		`{file: /srv/anchor.json}`:                                                               "file /srv/anchor.json",
+		`{exec: [aws-anchor, "s3://acme/x y"], env: [AWS_TOKEN]}`:                                `exec "aws-anchor" "s3://acme/x y"`,
+		`{git: "https://git.acme.com/a.git", token: "${ANCHOR_TOKEN}"}`:                          "git https://git.acme.com/a.git refs/heads/lapse-anchor",
+		`{git: "https://git.acme.com/a.git", ref: refs/heads/b, username: x, token: "${OTHER}"}`: "git https://git.acme.com/a.git refs/heads/b",
+	} {
+		edited := strings.Replace(configYAML, "automatic: false", "anchor: "+text, 1)
+		c := LoadConfiguration(exampleFiles(map[string]string{"lapse.yaml": edited}), exampleTypes())
+		if !c.Usable || c.Config.Anchor == nil || c.Config.Anchor.Place() != want {
+			t.Errorf("%s: %+v, %q", text, c.Config.Anchor, lines(c.Problems))
+		}
 	}
 }

@@ -23,6 +23,9 @@ func Schemas(types Types) map[string][]byte {
 	nameKeys(people, "groups", textSchemas()[reflect.TypeFor[groupText]()])
 	config := reflectFile(configFile{}, types, "Targets, approvers and limits of an access repository (lapse.yaml)")
 	nameKeys(config, "targets", textSchemas()[reflect.TypeFor[targetText]()])
+	if anchor, ok := config.Properties.Get("anchor"); ok {
+		anchor.OneOf = []*jsonschema.Schema{{Required: []string{"file"}}, {Required: []string{"exec"}}, {Required: []string{"git"}}}
+	}
 	return map[string][]byte{
 		"grant.schema.json": encode(grant), "role.schema.json": encode(role),
 		"people.schema.json": encode(people), "lapse.schema.json": encode(config),
@@ -101,6 +104,12 @@ func textSchemas() map[reflect.Type]textSchema {
 		reflect.TypeFor[refText]():       text(`^refs/heads/[A-Za-z0-9_@][A-Za-z0-9._/@-]*$`),
 		reflect.TypeFor[lineText]():      text(`[^ ]`),
 		reflect.TypeFor[settingText]():   text(""),
+		reflect.TypeFor[pathText]():      text(`^/[ -~]+$`),
+		reflect.TypeFor[wordText]():      text(`^[ -~]{1,500}$`),
+		reflect.TypeFor[plainText]():     text(`^[ -~]{1,500}$`),
+		reflect.TypeFor[envText]():       text(`^[A-Z_][A-Z0-9_]*$`),
+		reflect.TypeFor[urlText]():       text(`^https?://[!-~]+$`),
+		reflect.TypeFor[refText]():       text(`^refs/heads/[A-Za-z0-9_@][A-Za-z0-9._/@-]*$`),
 		reflect.TypeFor[mergeText]():     {kind: "string", enum: []any{"auto"}},
 		reflect.TypeFor[removalText]():   {kind: "string", enum: []any{"push", "pull_request"}},
 		reflect.TypeFor[idNumber]():      {kind: "integer", minimum: "1"},

@@ -107,6 +107,9 @@ func TestSchemasRefuseWhatTheLoaderRefuses(t *testing.T) {
 		{"people.schema.json", "people: {'a/b': {id: 1}}\n"},
 		{"lapse.schema.json", "version: 1\ntargets: {x: {type: postgres, dsn: 'postgres://'}}\nsigning: {keyless: true}\n"},
 		{"lapse.schema.json", "version: 2\ntargets: {}\nsigning: {keyless: true}\n"},
+		{"lapse.schema.json", "version: 1\ntargets: {}\nanchor: {}\nsigning: {keyless: true}\n"},
+		{"lapse.schema.json", "version: 1\ntargets: {}\nanchor: {file: /srv/a, git: 'https://git.acme.com/a.git'}\nsigning: {keyless: true}\n"},
+		{"lapse.schema.json", "version: 1\ntargets: {}\nanchor: {file: a.json}\nsigning: {keyless: true}\n"},
 	} {
 		if validate(t, exampleTypes(), tt.schema, tt.text) == nil {
 			t.Errorf("%s accepts\n%s", tt.schema, tt.text)

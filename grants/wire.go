@@ -64,6 +64,7 @@ type configFile struct {
 	Removal       removalText                `yaml:"removal,omitempty" jsonschema_description:"How ended grants leave the repository."`
 	Limits        limitsEntry                `yaml:"limits,omitempty"`
 	Automatic     bool                       `yaml:"automatic,omitempty" jsonschema_description:"true: roles may have an empty list of approvals, and then need no person."`
+	Anchor        anchorEntry                `yaml:"anchor,omitempty" jsonschema_description:"Where the last tips of main and of the ledger are kept outside of GitHub: one of file, exec and git."`
 	Signing       signingEntry               `yaml:"signing" jsonschema_description:"How receipts and commits are signed: keyless, a key, or a key in a KMS."`
 }
 
