@@ -29,7 +29,9 @@ var rooms = map[string][]string{
 	"requests":                  {"checks", "github", "gitrepo", "grants", "ledger", "names", "policies"},
 	"audit":                     {"checks", "grants", "ledger", "requests"},
 	"reconciler":                {"checks", "gitrepo", "grants", "ledger", "names", "policies", "requests"},
-	"targets/file":              {"grants", "names", "reconciler"},
+	"durable":                   {},
+	"anchors":                   {"durable", "gitrepo", "grants", "ledger", "reconciler"},
+	"targets/file":              {"durable", "grants", "names", "reconciler"},
 	"targets/github":            {"github", "grants", "names", "reconciler"},
 	"targets/targettest":        {"grants", "reconciler"},
 	"cmd/lapse/internal/render": {"audit", "checks", "grants"},
@@ -51,7 +53,7 @@ var owners = map[string][]string{
 	"github.com/vektah/":             {"github/githubtest"},
 	"github.com/getkin/":             {}, // judges what tests recorded
 	"net/http":                       {"github", "github/githubtest", "gitrepo", "cmd/lapse", "targets/github"},
-	"os/exec":                        {"github/githubtest", "cmd/lapse"},
+	"os/exec":                        {"anchors", "github/githubtest", "cmd/lapse"},
 }
 
 // only says which rooms alone may name a function of the standard library.

@@ -47,22 +47,22 @@ func (a AnchorConfig) Place() string {
 
 // anchorEntry is one of {file}, {exec, env} and {git, ref, username, token}.
 type anchorEntry struct {
-	File     pathText   `yaml:"file,omitempty" jsonschema_description:"A file on the reconciler's machine, outside the repository: an absolute path."`
-	Exec     []wordText `yaml:"exec,omitempty" jsonschema_description:"A program and its arguments. It gets read or write as its last argument, and reads or writes the checkpoint on stdout or stdin."`
-	Env      []envText  `yaml:"env,omitempty" jsonschema_description:"With exec: names of environment variables that the program is given."`
-	Git      urlText    `yaml:"git,omitempty" jsonschema_description:"A git repository elsewhere: its URL, without a user or a token."`
-	Ref      refText    `yaml:"ref,omitempty" jsonschema_description:"With git: the branch, in full; refs/heads/lapse-anchor unless said otherwise."`
-	Username plainText  `yaml:"username,omitempty" jsonschema_description:"With git: the user that the token is of, where the server asks for one."`
-	Token    secretText `yaml:"token,omitempty" jsonschema_description:"With git: the environment variable that holds the token."`
+	File     pathText      `yaml:"file,omitempty" jsonschema_description:"A file on the reconciler's machine, outside the repository: an absolute path."`
+	Exec     []wordText    `yaml:"exec,omitempty" jsonschema_description:"A program and its arguments. It gets read or write as its last argument, and reads or writes the checkpoint on stdout or stdin."`
+	Env      []envText     `yaml:"env,omitempty" jsonschema_description:"With exec: names of environment variables that the program is given."`
+	Git      urlText       `yaml:"git,omitempty" jsonschema_description:"A git repository elsewhere: its URL, without a user or a token."`
+	Ref      anchorRefText `yaml:"ref,omitempty" jsonschema_description:"With git: the branch, in full; refs/heads/lapse-anchor unless said otherwise."`
+	Username plainText     `yaml:"username,omitempty" jsonschema_description:"With git: the user that the token is of, where the server asks for one."`
+	Token    secretText    `yaml:"token,omitempty" jsonschema_description:"With git: the environment variable that holds the token."`
 }
 
 type (
-	pathText  string
-	wordText  string
-	plainText string
-	envText   string
-	urlText   string
-	refText   string
+	pathText      string
+	wordText      string
+	plainText     string
+	envText       string
+	urlText       string
+	anchorRefText string
 )
 
 func (s envText) check() error { return names.EnvName(string(s)) }
@@ -77,7 +77,7 @@ func (s pathText) check() error {
 func (s wordText) check() error  { return inert(string(s)) }
 func (s plainText) check() error { return inert(string(s)) }
 
-func (s refText) check() error {
+func (s anchorRefText) check() error {
 	branch, ok := strings.CutPrefix(string(s), "refs/heads/")
 	if !ok {
 		return errors.New("want a branch in full, like refs/heads/lapse-anchor")

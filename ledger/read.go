@@ -109,6 +109,9 @@ func (b *Book) Keys() []string { return b.keys }
 // certificate names. The commit that brings a receipt is signed with the same one.
 func (b *Book) Publics() []crypto.PublicKey { return b.publics }
 
+// Digest is that of the stored receipt with a sequence number; "" if there is none.
+func (b *Book) Digest(sequence int) string { return b.digests[sequence] }
+
 // State is what the receipts add up to. The caller may change its maps.
 func (b *Book) State() State {
 	s := b.state

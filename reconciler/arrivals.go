@@ -38,6 +38,8 @@ func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
 	arrivals, err := r.Requests.Arrivals(ctx, gitrepo.NewHash(seen), out.Main, ask)
 	if errors.Is(err, requests.ErrRewritten) {
 		out.losing("%v", err)
+		was := gitrepo.NewHash(seen)
+		r.loseMain(out, was, byLedger, r.Requests.Bring(ctx, seen))
 		return nil
 	}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
@@ -19,14 +18,19 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 		return err
 	}
 	out.LedgerTip = tip
-	lost, err := r.lost(ctx, tip, out)
-	if err != nil {
+	r.readTip(ctx, out)
+	if err := r.lost(ctx, tip, out); err != nil {
 		return err
 	}
-	if tip.IsZero() && len(lost) == 0 {
+	if tip.IsZero() && len(out.lost) == 0 {
+		if err := r.byMainsWord(ctx, o, out); err != nil {
+			return err
+		}
+	}
+	if tip.IsZero() && len(out.lost) == 0 {
 		return r.begin(o, out)
 	}
-	if err := r.openBook(ctx, tip, lost, out); err != nil {
+	if err := r.openBook(ctx, out); err != nil {
 		return err
 	}
 	if out.Book.State().Configuration == nil && len(r.Trust.Roots) > 0 {
@@ -39,7 +43,16 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 	if out.state.Configuration == nil {
 		return noConfiguration(tip, out.Book)
 	}
-	return r.readApproved(ctx, out)
+	if err := r.readApproved(ctx, out); err != nil {
+		return err
+	}
+	if err := r.lookAtAnchors(ctx, out); err != nil {
+		return err
+	}
+	if out.tipSound && len(out.lost) == 0 {
+		return r.saw(tip)
+	}
+	return nil
 }
 
 // whose asks which repository this is. Where that cannot be told the ledger's own word must do, to take what is due.
@@ -79,16 +92,17 @@ func (r *Observer) fetchLedger(ctx context.Context, out *Outlook) (gitrepo.Hash,
 // maxRewinds is how often somebody may have rewound the ledger before nobody reads after it any more. Nobody ever should.
 const maxRewinds = 100
 
-// lost lists the commits of the ledger that Lapse made and that the tip does not descend from: of what this mirror saw last, and of
+// lost finds the commits of the ledger that Lapse made and that the tip does not descend from: of what this mirror saw last, and of
 // where the branch was, by the forge's own record, before somebody moved it other than forward. A new mirror has seen nothing.
-func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) ([]gitrepo.Hash, error) {
+func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) error {
 	seen, ok, err := r.Git.Ref(ledgerSeen)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var were []gitrepo.Hash
 	if ok {
-		were = append(were, seen)
+		if _, err := r.loseLedger(ctx, out, seen, byMirror, nil); err != nil {
+			return err
+		}
 	}
 	rewinds, err := r.Requests.Rewinds(ctx, ledger.Branch)
 	if err != nil {
@@ -99,19 +113,12 @@ func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) ([]
 		out.freeze("the ledger was rewound %d times", len(rewinds))
 		rewinds = rewinds[len(rewinds)-maxRewinds:]
 	}
-	var lost []gitrepo.Hash
-	for _, h := range append(were, rewinds...) {
-		own, err := r.lostAt(ctx, h, tip, out.repository)
-		if err != nil {
-			out.freeze("read the ledger as it was at %.12s: %v", h, err)
-			out.fail("read the ledger as it was at %.12s: %v", h, err)
-		}
-		if !own.IsZero() && !slices.Contains(lost, own) {
-			lost = append(lost, own)
-			out.freeze("the ledger was rewritten: %s", rewritten(tip, own))
+	for _, h := range rewinds {
+		if _, err := r.loseLedger(ctx, out, h, byForge, nil); err != nil {
+			return err
 		}
 	}
-	return lost, nil
+	return nil
 }
 
 func rewritten(tip, own gitrepo.Hash) string {
@@ -177,45 +184,63 @@ func (r *Observer) lastOwn(h gitrepo.Hash, repository int64) (gitrepo.Hash, erro
 	return gitrepo.Hash{}, nil
 }
 
-// openBook reads the ledger at the tip, and whatever Lapse wrote that it has not: the one with the most receipts says what is to be
-// taken. Where that is not the tip, nothing can be written after it.
-func (r *Observer) openBook(ctx context.Context, tip gitrepo.Hash, lost []gitrepo.Hash, out *Outlook) error {
-	at, sound := tip, len(lost) == 0
-	if !tip.IsZero() {
-		book, err := r.readBook(ctx, out.repository, tip, r.Trust.Roots)
-		if err != nil {
-			out.freeze("%v", err)
-			book = ledger.NewBook(out.repository, r.Trust)
-		}
-		for _, f := range book.Findings[:min(len(book.Findings), maxFindings)] {
-			out.freeze("the ledger does not verify: %s", f)
-		}
-		out.Book, sound = book, sound && err == nil && len(book.Findings) == 0
-		if own, err := r.lastOwn(tip, out.repository); err == nil && !sound && !own.IsZero() {
-			lost = append(lost, own)
-		}
+// readTip reads the ledger as it stands on the forge.
+func (r *Observer) readTip(ctx context.Context, out *Outlook) {
+	tip := out.LedgerTip
+	out.atTip, out.tipSound = ledger.NewBook(out.repository, r.Trust), false
+	if tip.IsZero() {
+		return
 	}
-	for _, h := range lost {
-		book, err := r.readBook(ctx, out.repository, h, r.Trust.Roots)
+	book, err := r.readBook(ctx, out.repository, tip, r.Trust.Roots)
+	if err != nil {
+		out.freeze("%v", err)
+		return
+	}
+	for _, f := range book.Findings[:min(len(book.Findings), maxFindings)] {
+		out.freeze("the ledger does not verify: %s", f)
+	}
+	out.atTip, out.tipSound = book, len(book.Findings) == 0
+}
+
+// openBook takes, of the ledger at the tip and of whatever Lapse wrote that it has not, the one with the most receipts: it says what is to
+// be taken. Where that is not the tip, nothing can be written after it.
+func (r *Observer) openBook(ctx context.Context, out *Outlook) error {
+	tip := out.LedgerTip
+	at := tip
+	if out.Book = out.atTip; tip.IsZero() {
+		out.Book = nil
+	}
+	others := out.lost
+	if own, err := r.lastOwn(tip, out.repository); !out.tipSound && !tip.IsZero() && err == nil && !own.IsZero() {
+		book, err := r.readBook(ctx, out.repository, own, r.Trust.Roots)
 		if err != nil {
 			out.fail("%v", err)
-			continue
 		}
-		if out.Book == nil || book.State().Sequence > out.Book.State().Sequence {
-			out.Book, at = book, h
+		others = append(others[:len(others):len(others)], lostBook{at: own, book: book})
+	}
+	for _, l := range others {
+		if l.book != nil && (out.Book == nil || l.book.State().Sequence > out.Book.State().Sequence) {
+			out.Book, at = l.book, l.at
 		}
 	}
 	if out.Book == nil {
-		return fmt.Errorf("the branch %s is gone from the forge, and cannot be read where it was", ledger.Branch)
+		return fmt.Errorf("the branch %s is gone from the forge, and cannot be read where it was%s", ledger.Branch, out.whatIsLost())
 	}
 	if at != tip {
-		out.detached = fmt.Sprintf("the branch %s lacks receipts; put it back with `git push --force origin %s:refs/heads/%s`", ledger.Branch, at, ledger.Branch)
+		out.detached = fmt.Sprintf("the branch %s lacks receipts; put it back with `git push --force origin %s:refs/heads/%s`, or see `lapse accept`", ledger.Branch, at, ledger.Branch)
 		out.freeze("%s", out.detached)
 	}
-	if sound {
-		return r.saw(tip)
-	}
+	out.state = out.Book.State()
 	return nil
+}
+
+// whatIsLost says for an error what the report would.
+func (o *Outlook) whatIsLost() string {
+	words := ""
+	for _, l := range o.Losses {
+		words += fmt.Sprintf("; by %s it was at %s; lost: %s", l.By, l.Was, l.Words())
+	}
+	return words
 }
 
 // readByMainsWord reads a ledger of which no trusted key signed anything, as after a key was replaced, with the keys that main names.

@@ -76,8 +76,16 @@ func (r *Observer) undisputed(ctx context.Context, tip gitrepo.Hash, out *Outloo
 		behind, err := r.Git.IsAncestor(seen, tip)
 		return err == nil && behind, nil
 	}
-	lost, err := r.lost(ctx, tip, out)
-	return len(lost) == 0 && len(out.Frozen) == 0, err
+	rewinds, err := r.Requests.Rewinds(ctx, ledger.Branch)
+	if err != nil || len(rewinds) > maxRewinds {
+		return false, nil
+	}
+	for _, h := range rewinds {
+		if own, err := r.lostAt(ctx, h, tip, out.repository); err != nil || !own.IsZero() {
+			return false, nil // or a person accepted it, which the receipts say
+		}
+	}
+	return true, nil
 }
 
 // liveFrom tells live and coming grants by the state that was kept on the ledger.

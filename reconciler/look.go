@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lapse-access/lapse/checks"
@@ -34,6 +35,7 @@ type Outlook struct {
 	Frozen    []string // why nothing is given
 	Findings  []string // what somebody must look at
 	Failures  []string // what could not be done
+	Losses    []Loss   // what main, the ledger or the anchor had and have no more
 	Plan      Plan
 
 	dated      time.Time     // of this run's receipts and commits
@@ -58,6 +60,14 @@ type Outlook struct {
 	results    []Result
 	removable  []string // ids of ended grants whose files are still on main
 
+	atTip    *ledger.Book // the ledger as it stands on the forge
+	tipSound bool         // nothing is wrong with that
+	lost     []lostBook
+	moorings []*mooring // the anchors that were read
+	moored   *mooring   // that of the approved configuration; nil: it names none
+	hint     string     // what to do where there is no ledger
+	again    bool       // what moves meanwhile is taken as it was found
+
 	Waiting int // arrivals that were left to be judged by the next run, for want of time
 
 	Removed       []string
@@ -69,8 +79,11 @@ func (o *Outlook) fail(format string, args ...any) {
 	o.Failures = append(o.Failures, fmt.Sprintf(format, args...))
 }
 
+// freeze says once why nothing is given.
 func (o *Outlook) freeze(format string, args ...any) {
-	o.Frozen = append(o.Frozen, fmt.Sprintf(format, args...))
+	if why := fmt.Sprintf(format, args...); !slices.Contains(o.Frozen, why) {
+		o.Frozen = append(o.Frozen, why)
+	}
 }
 
 // walked is the main commit up to which everything was judged, and the last push of main that need not be looked at again. Where
@@ -88,7 +101,17 @@ func (o *Outlook) walked() (main string, push int64) {
 
 // Look reads main, the ledger and the targets, judges what arrived, and plans. It writes nothing.
 func (r *Observer) Look(ctx context.Context, o Options) (*Outlook, error) {
-	out := &Outlook{Now: o.Now, dated: o.Now, budget: newBudget(r.Clock)}
+	const attempts = 5
+	for i := 1; ; i++ {
+		out, err := r.look(ctx, o, i == attempts)
+		if !errors.Is(err, errMoved) || i == attempts {
+			return out, err
+		}
+	}
+}
+
+func (r *Observer) look(ctx context.Context, o Options, last bool) (*Outlook, error) {
+	out := &Outlook{Now: o.Now, dated: o.Now, budget: newBudget(r.Clock), again: last}
 	if err := r.lookAtMain(ctx, out); err != nil {
 		return nil, err
 	}
@@ -130,7 +153,7 @@ func (r *Observer) lookAtMain(ctx context.Context, out *Outlook) error {
 // begin starts a ledger, which must be asked for: a ledger that is merely gone must not look like a first run.
 func (r *Observer) begin(o Options, out *Outlook) error {
 	if !o.Init {
-		return fmt.Errorf("%w: branch %s is not there; if this repository has never been reconciled, begin with `lapse reconcile --init`, otherwise find out who deleted it", ErrNoLedger, ledger.Branch)
+		return fmt.Errorf("%w: branch %s is not there; if this repository has never been reconciled, begin with `lapse reconcile --init`, otherwise find out who deleted it%s", ErrNoLedger, ledger.Branch, out.hint)
 	}
 	if out.Main.IsZero() || out.repository == 0 {
 		return errors.New(out.Frozen[0])
@@ -144,6 +167,9 @@ func (r *Observer) begin(o Options, out *Outlook) error {
 	}
 	out.Book, out.began = ledger.NewBook(out.repository, r.Trust), true
 	out.approved = snap
+	if a := snap.Configuration.Config.Anchor; a != nil {
+		out.moored = out.mooring(a.Place())
+	}
 	rec := ledger.Receipt{Kind: ledger.Approved, Commit: out.Main.String(), Configuration: &ledger.Configuration{
 		Commit: out.Main.String(), Digest: snap.Digest, First: true,
 	}}

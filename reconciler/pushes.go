@@ -22,10 +22,13 @@ type record struct {
 	line   map[gitrepo.Hash]bool // main's first parents
 	since  map[gitrepo.Hash]int  // the commits of the walk, and how far each is from main's tip
 	lost   []lostTip
+
+	anchored []gitrepo.Hash // where main was by an anchor, and is not
 }
 
 // lostTip is a commit that main was at and that is not on its line of first parents.
 type lostTip struct {
+	by    string           // who knows
 	place int              // of the push that brought main there
 	what  requests.Arrival // what it has otherwise than main
 }
@@ -45,10 +48,9 @@ func (r *Observer) lookAtPushes(ctx context.Context, out *Outlook) {
 	if err != nil {
 		out.freeze("ask where main was: %v", err)
 		out.fail("ask where main was: %v", err)
-		return
 	}
 	out.record.pushes = upTo(pushes, out)
-	if begins || len(out.record.pushes) == 0 {
+	if begins || len(out.record.pushes)+len(out.record.anchored) == 0 {
 		return
 	}
 	if err := r.findLost(ctx, out); err != nil {
@@ -105,10 +107,16 @@ func (r *Observer) findLost(ctx context.Context, out *Outlook) error {
 			case out.budget.spent():
 				unread++
 			default:
-				r.lose(ctx, out, i, h)
+				r.lose(ctx, out, lostTip{by: byForge, place: i}, h)
 			}
 			line[h] = true // each once
 		}
+	}
+	for _, h := range out.record.anchored {
+		if !line[h] {
+			r.lose(ctx, out, lostTip{by: byAnchor}, h)
+		}
+		line[h] = true
 	}
 	if unread > 0 {
 		out.losing("main was at %d more commits, by the forge's record, and there was no time left to read them", unread)
@@ -116,29 +124,22 @@ func (r *Observer) findLost(ctx context.Context, out *Outlook) error {
 	return nil
 }
 
-// lose reads one commit that main was at, and stops giving until a person has put main right.
-func (r *Observer) lose(ctx context.Context, out *Outlook, place int, h gitrepo.Hash) {
+// lose reads one commit that main was at, and stops giving until a person has put main right, or accepted it. What it ended has ended.
+func (r *Observer) lose(ctx context.Context, out *Outlook, t lostTip, h gitrepo.Hash) {
+	accepted := r.accepted(ctx, out, ledger.LossOfMain, h)
 	what, err := r.Requests.Lost(ctx, out.Main, h)
-	if errors.Is(err, gitrepo.ErrNoObject) {
-		out.losing("main was at %s, by the forge's record, and the forge no longer has that commit, so that nobody can tell what it ended: from a copy that has it, push it to a branch of its own", h)
-		return
-	}
 	kept := false
 	if err == nil {
-		out.record.lost = append(out.record.lost, lostTip{place: place, what: what})
+		t.what = what
+		out.record.lost = append(out.record.lost, t)
 		kept, err = r.Git.IsAncestor(h, out.Main)
 	}
-	if err != nil {
-		out.losing("main was at %s, by the forge's record, and that commit cannot be read: %v", h, err)
-		out.fail("read commit %.12s, at which main was: %v", h, err)
-		return
-	}
 	switch {
-	case !kept:
-		out.losing("main was at %.12s, by the forge's record, and lost it: leave it out for good with `git fetch origin %[1]s && git merge -s ours --allow-unrelated-histories %[1]s` and a push of %[2]s, "+
-			"or put it back with `git fetch origin %[1]s && git push --force origin %[1]s:refs/heads/%[2]s`", h, r.Branch)
+	case accepted:
+	case err != nil || !kept:
+		r.loseMain(out, h, t.by, err)
 	case what.Unknown != nil:
-		out.Findings = append(out.Findings, fmt.Sprintf("main was at %.12s, by the forge's record, which cannot be read: %v", h, what.Unknown))
+		out.Findings = append(out.Findings, fmt.Sprintf("main was at %.12s, by %s, which cannot be read: %v", h, t.by, what.Unknown))
 	}
 }
 
@@ -195,7 +196,7 @@ func (r *Observer) endLost(out *Outlook, stop bool) {
 	came := approvedAt(out.Book.Receipts(), out.decided)
 	for _, t := range out.record.lost {
 		before := len(out.Ended)
-		err := r.endGone(out, t.what, func(id string) bool { return out.record.had(came[id], t.place) })
+		err := r.endGone(out, t.what, func(id string) bool { return r.had(out, t, came[id]) })
 		if err != nil {
 			out.freeze("read what commit %.12s ended: %v", t.what.Tip, err)
 			out.fail("read what commit %.12s ended: %v", t.what.Tip, err)
@@ -204,6 +205,14 @@ func (r *Observer) endLost(out *Outlook, stop bool) {
 			out.freeze("%s was ended by commit %.12s, which main was at and left: find out who hid it", grants.PathOf(out.Ended[before].Grant), t.what.Tip)
 		}
 	}
+}
+
+// had says whether a commit was on main before main was at a lost tip.
+func (r *Observer) had(out *Outlook, t lostTip, commit gitrepo.Hash) bool {
+	if t.by == byForge {
+		return out.record.had(commit, t.place)
+	}
+	return r.within(commit, t.what.Tip)
 }
 
 // had says whether a commit was on main before the push at a place.

@@ -20,6 +20,7 @@ type Report struct {
 	Undone        []Undone  `json:"undone,omitempty"` // steps that a target, read back, does not show
 	Notes         []Note    `json:"notes,omitempty"`
 	Frozen        []string  `json:"frozen,omitempty"`   // why nothing was given
+	Losses        []Loss    `json:"losses,omitempty"`   // what main, the ledger or the anchor had and have no more
 	Findings      []string  `json:"findings,omitempty"` // what somebody must look at
 	Failures      []string  `json:"failures,omitempty"` // what could not be done, and will be tried again
 	Removed       []string  `json:"removed,omitempty"`  // ids
@@ -53,7 +54,7 @@ type Undone struct {
 func (o *Outlook) Report() *Report {
 	rep := &Report{
 		Now: o.Now, Main: o.Main.String(), Ledger: o.LedgerTip.String(), Began: o.began, Judged: o.Arrivals, Ended: o.Ended, Plan: o.Plan,
-		Notes: o.Notes, Frozen: o.Frozen, Findings: o.Findings, Failures: o.Failures,
+		Notes: o.Notes, Frozen: o.Frozen, Losses: o.Losses, Findings: o.Findings, Failures: o.Failures,
 		Removed: o.Removed, RemovalCommit: o.RemovalCommit, RemovalPull: o.RemovalPull, Live: len(o.state.Grants), Next: o.next(), lead: o.lead,
 	}
 	if o.Waiting > 0 {

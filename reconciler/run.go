@@ -61,10 +61,12 @@ type Observer struct {
 	Git      GitReader
 	Trust    ledger.Trust // what is trusted from the first, our own signer in it; At is set by the observer itself
 	Open     Opener
-	Branch   string
-	Skew     func() (time.Duration, bool) // how far the forge's clock is ahead of ours, once it has answered; nil: never known
-	Log      *slog.Logger
-	Clock    func() time.Time // how long judging may take, and when the targets had been read back: an overrun is measured, not assumed
+	// OpenAnchor reaches the anchor; nil: none is read, and what only it knows is not noticed.
+	OpenAnchor AnchorOpener
+	Branch     string
+	Skew       func() (time.Duration, bool) // how far the forge's clock is ahead of ours, once it has answered; nil: never known
+	Log        *slog.Logger
+	Clock      func() time.Time // how long judging may take, and when the targets had been read back: an overrun is measured, not assumed
 
 	targets map[string]opened
 }
@@ -123,7 +125,7 @@ func (r *Reconciler) execute(ctx context.Context, o Options, out *Outlook) error
 		return err
 	}
 	results := r.apply(ctx, out.Plan.Takes())
-	if intended {
+	if intended && r.mooredFor(ctx, out) {
 		results = append(results, r.apply(ctx, out.Plan.Gives())...)
 	}
 	results = r.readBack(ctx, out.approved.Configuration, results)
@@ -132,7 +134,7 @@ func (r *Reconciler) execute(ctx context.Context, o Options, out *Outlook) error
 		return err
 	}
 	r.remove(ctx, o, out)
-	return nil
+	return r.settle(ctx, out)
 }
 
 // intend puts on the ledger what was decided and what is about to be done. Where that cannot be written nothing is given, and
@@ -191,7 +193,13 @@ func (r *Reconciler) record(ctx context.Context, out *Outlook) error {
 		out.fail("write to the ledger: %v; the next run reads the targets and writes it", err)
 		return nil
 	}
-	return err
+	if err != nil || len(receipts) == 0 {
+		return err
+	}
+	if err := r.moor(ctx, out, out.Main, now); err != nil {
+		out.fail("%v", err)
+	}
+	return nil
 }
 
 // append writes receipts to the ledger branch in one commit. What could not be written stays to be written with the next.
@@ -218,6 +226,9 @@ func (r *Reconciler) append(ctx context.Context, now time.Time, out *Outlook, re
 		return err
 	}
 	out.Book, out.LedgerTip, out.unwritten = &book, tip, nil
+	if len(out.lost) > 0 {
+		return nil // what was seen before must not be forgotten
+	}
 	return r.saw(tip)
 }
 

@@ -64,6 +64,7 @@ type connected struct {
 	gatherer *requests.Gatherer
 	log      *slog.Logger
 	branch   string
+	dir      string // of what is kept between runs
 }
 
 const tokenHint = "set LAPSE_TOKEN, GH_TOKEN or GITHUB_TOKEN; for your own: export GH_TOKEN=$(gh auth token)"
@@ -121,7 +122,7 @@ func (c connection) open(ctx context.Context, env *environment) (*connected, err
 		return nil, err
 	}
 	return &connected{
-		repo: repo, forge: forge, git: git, log: log, branch: c.branch,
+		repo: repo, forge: forge, git: git, log: log, branch: c.branch, dir: dir,
 		gatherer: &requests.Gatherer{Git: git, Forge: forge, Repo: repo, Types: targetTypes()},
 	}, nil
 }

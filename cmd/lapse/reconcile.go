@@ -122,11 +122,15 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	observer := conn.observer(roots, func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
 		return open(ctx, c)
 	})
-	observer.Clock = env.now
+	observer.Clock, observer.OpenAnchor = env.now, anchorOpener(env, conn)
 	return &reconciler.Reconciler{
-		Observer: observer, Write: conn.git, Signers: signers,
-		Pulls: pulls{conn.forge, conn.repo}, Author: gitrepo.Signature{Name: requests.CommitName, Email: requests.CommitEmail},
+		Observer: observer, Write: conn.git, Signers: signers, Pulls: pulls{conn.forge, conn.repo}, Author: lapseAuthor(),
 	}, nil
+}
+
+// lapseAuthor is who Lapse's commits say made them.
+func lapseAuthor() gitrepo.Signature {
+	return gitrepo.Signature{Name: requests.CommitName, Email: requests.CommitEmail}
 }
 
 // dryRun looks with what cannot write: no key, listers instead of targets, and an observer that has no way to push.
@@ -144,7 +148,7 @@ func dryRun(ctx context.Context, env *environment, conn *connected, o reconcileO
 		t, err := open(ctx, c)
 		return struct{ reconciler.Lister }{t}, err
 	})
-	observer.Clock = env.now
+	observer.Clock, observer.OpenAnchor = env.now, readOnly(anchorOpener(env, conn))
 	out, err := observer.Look(ctx, opts)
 	if err != nil {
 		return err

@@ -2,13 +2,13 @@ package file
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/lapse-access/lapse/durable"
 )
 
 // none is the document of a file that is not there. The folder must be: that it is missing looks like a disk that was
@@ -48,7 +48,7 @@ func (t *target) change(ctx context.Context, edit func(*document) (changed bool,
 	if err != nil {
 		return fmt.Errorf("change %s: %w", t.path, err)
 	}
-	if err := replace(t.path, data); err != nil {
+	if err := durable.Replace(t.path, data, 0o644); err != nil {
 		return fmt.Errorf("change holdings: %w", err)
 	}
 	return nil
@@ -84,58 +84,4 @@ func (t *target) lock(ctx context.Context) (unlock func(), err error) {
 		}()
 		return nil, fmt.Errorf("change %s: wait for its lock: %w", t.path, ctx.Err())
 	}
-}
-
-// replace puts a file with data in the place of path, for good: after it returns, a crash leaves the new file, and before,
-// the old one. The mode stays; a link stays a link.
-func replace(path string, data []byte) (err error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	folder := filepath.Dir(path)
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err := fill(f, data, mode); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(folder)
-}
-
-func fill(f *os.File, data []byte, mode fs.FileMode) error {
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Chmod(mode); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-// syncFolder makes the new name last. Where folders cannot be synced, the file system sees to it or nobody can.
-func syncFolder(folder string) error {
-	d, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	_ = d.Sync()
-	return d.Close()
 }
