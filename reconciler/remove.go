@@ -15,7 +15,7 @@ const removalBranch = "lapse/removal"
 
 // remove commits the removal of the files of ended grants: all in one commit, and only where the targets, read back, no longer
 // show what they gave, and main need not be put right first. A removal that is blocked is bookkeeping that waits; the access is gone already.
-func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) {
+func (r *Reconciler) remove(ctx context.Context, out *Outlook) {
 	if len(out.removable) == 0 || out.tip.Commit != out.Main || out.mending {
 		return
 	}
@@ -31,7 +31,7 @@ func (r *Reconciler) remove(ctx context.Context, o Options, out *Outlook) {
 	if len(ids) == 0 {
 		return
 	}
-	change := NewChange{Files: files, Message: removalMessage(ids), When: o.Now}
+	change := NewChange{Files: files, Message: removalMessage(ids), When: r.clock(out)}
 	var err error
 	if out.approved.Configuration.Config.RemovalByPull {
 		err = r.removeByPull(ctx, out, change, ids)

@@ -106,7 +106,7 @@ func (r *Reconciler) Run(ctx context.Context, o Options) (*Report, error) {
 		}
 		out.last = i == attempts
 		r.choose(out)
-		err = r.execute(ctx, o, out)
+		err = r.execute(ctx, out)
 		if err == nil {
 			r.beat(ctx, out)
 		}
@@ -118,9 +118,8 @@ func (r *Reconciler) Run(ctx context.Context, o Options) (*Report, error) {
 }
 
 // execute does what the outlook says, in the order that leaves nothing unknown behind if it is stopped anywhere.
-func (r *Reconciler) execute(ctx context.Context, o Options, out *Outlook) error {
-	o.Now = out.dated
-	intended, err := r.intend(ctx, o, out)
+func (r *Reconciler) execute(ctx context.Context, out *Outlook) error {
+	intended, err := r.intend(ctx, out)
 	if err != nil {
 		return err
 	}
@@ -133,13 +132,13 @@ func (r *Reconciler) execute(ctx context.Context, o Options, out *Outlook) error
 	if err := r.record(ctx, out); err != nil {
 		return err
 	}
-	r.remove(ctx, o, out)
+	r.remove(ctx, out)
 	return r.settle(ctx, out)
 }
 
 // intend puts on the ledger what was decided and what is about to be done. Where that cannot be written nothing is given, and
 // what is to be taken is taken all the same: it is on the ledger as given, so the next run finds it either way.
-func (r *Reconciler) intend(ctx context.Context, o Options, out *Outlook) (bool, error) {
+func (r *Reconciler) intend(ctx context.Context, out *Outlook) (bool, error) {
 	receipts := append([]ledger.Receipt{}, out.decided...)
 	for _, c := range out.Plan.Confirm {
 		receipts = append(receipts, confirmed(c))
@@ -147,7 +146,7 @@ func (r *Reconciler) intend(ctx context.Context, o Options, out *Outlook) (bool,
 	for _, s := range out.Plan.Steps {
 		receipts = append(receipts, intention(s))
 	}
-	err := r.append(ctx, o.Now, out, receipts)
+	err := r.append(ctx, out.dated, out, receipts)
 	switch {
 	case errors.Is(err, errMoved) && !out.last:
 		return false, err
