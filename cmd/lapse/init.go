@@ -38,7 +38,8 @@ func newInit(env *environment) *cobra.Command {
 		Short: "Write an access repository to start from, and say what to do next",
 		Long: `Init writes roles, people, policies with their tests, configuration, workflows, an issue form and a README into a folder, which may be
 an existing repository: it never changes a file that is there, and says which it left alone. It makes the key that signs receipts
-and commits, outside of the folder, and prints the next steps, each with the commands to run.
+and commits, outside of the folder, publishes its public half for Lapse (.lapse/trust/) and for git (.lapse/allowed_signers), and prints
+the next steps, each with the commands to run.
 
 The owners approve at first, and may ask; two are needed, for nobody approves their own. With a token in LAPSE_TOKEN, GH_TOKEN or
 GITHUB_TOKEN their numeric ids are looked up; without one write them as LOGIN:ID. Your own: export GH_TOKEN=$(gh auth token)`,
