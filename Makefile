@@ -51,6 +51,7 @@ $(CACHE)/actionlint-$(ACTIONLINT_VERSION):
 	@mv $(CACHE)/new/actionlint $@
 
 # What tests use beside Go: git with git-http-backend, ssh-keygen (git verify-commit), a C compiler (the race detector), gh, and
-# what GitHub publishes of its API (npm); shellcheck; act and actionlint, which run and read workflows.
+# what GitHub publishes of its API (npm); shellcheck; act and actionlint, which run and read workflows;
+# sigstore's authorities, which are built here.
 needs: $(RUNNERS)
-	@CACHE=$(CACHE) sh .ci/needs
+	@CACHE=$(CACHE) GO=$(GO) sh .ci/needs

@@ -39,7 +39,7 @@ type (
 )
 
 // Source: https://github.com/sigstore/fulcio/blob/main/docs/oidc.md, the subject alternative name of GitHub's workflows.
-var subjectForm = regexp.MustCompile(`^https://[A-Za-z0-9.:-]+/[A-Za-z0-9-]+/[A-Za-z0-9._-]+/\.github/workflows/[A-Za-z0-9._-]+\.ya?ml@refs/(heads|tags)/[!-~]+$`)
+var subjectForm = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]+/[A-Za-z0-9-]+/[A-Za-z0-9._-]+/\.github/workflows/[A-Za-z0-9._-]+\.ya?ml@refs/(heads|tags)/[!-~]+$`)
 
 func (s issuerText) check() error { return checkURL(string(s)) }
 func (s subjectText) check() error {

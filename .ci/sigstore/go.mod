@@ -4,14 +4,12 @@ module github.com/lapse-access/lapse/.ci/sigstore
 
 go 1.26.0
 
-tool (
-	github.com/sigstore/fulcio
-	github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
-)
+tool github.com/sigstore/fulcio
 
 require (
 	github.com/sigstore/fulcio v1.8.8
 	github.com/sigstore/timestamp-authority/v2 v2.1.3
+	github.com/spf13/viper v1.21.0
 )
 
 require (
@@ -147,7 +145,6 @@ require (
 	github.com/spf13/cast v1.10.0 // indirect
 	github.com/spf13/cobra v1.10.2 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
-	github.com/spf13/viper v1.21.0 // indirect
 	github.com/spiffe/go-spiffe/v2 v2.6.0 // indirect
 	github.com/subosito/gotenv v1.6.0 // indirect
 	github.com/thales-e-security/pool v0.0.2 // indirect

@@ -1,0 +1,386 @@
+package keyless
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"maps"
+	"math/big"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
+
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/ledger/keyless/keylesstest"
+)
+
+// wantFindings fails unless each receipt from the given one on is a finding with the text, and in no book.
+func wantFindings(t *testing.T, tr tree, tu ledger.Trust, from int, text string) {
+	t.Helper()
+	b := read(t, tr, tu)
+	found := map[string]string{}
+	for _, f := range b.Findings {
+		found[f.Path] = f.Text
+	}
+	for i, path := range tr.receipts() {
+		got, is := found[path]
+		if is != (i >= from) || is && !strings.Contains(got, text) {
+			t.Errorf("receipt %d: finding %q, want one: %v, with %q", i+1, got, i >= from, text)
+		}
+	}
+	if len(b.Receipts()) != from {
+		t.Errorf("%d receipts are believed, want %d", len(b.Receipts()), from)
+	}
+}
+
+// lax believes every certificate, as whoever writes a ledger of his own does.
+type lax struct{ *Verifier }
+
+func (lax) Prove(*ledger.Bundle, time.Time) error       { return nil }
+func (lax) Match(*ledger.Bundle, grants.Identity) error { return nil }
+
+// anyone is a signer that nobody asks whether it may.
+type anyone struct{ *Signer }
+
+func (anyone) Verifier(context.Context) (ledger.Verifier, error) {
+	return ledger.VerifierOfIdentity(grants.Identity{}), nil
+}
+
+// written is a ledger of three receipts in one append, by somebody who believes the authorities of s.
+func written(t *testing.T, by *Signer, s *keylesstest.Sigstore) tree {
+	t.Helper()
+	tr := tree{}
+	tr.append(t, ledger.NewBook(repository, ledger.Trust{Keyless: lax{verifier(t, s)}}), anyone{by}, refused("a"), refused("b"), refused("c"))
+	return tr.alone()
+}
+
+// alone is the ledger without its state, which anyone could write anew.
+func (tr tree) alone() tree {
+	out := maps.Clone(tr)
+	maps.DeleteFunc(out, func(path string, _ []byte) bool { return !strings.HasPrefix(path, "receipts/") })
+	return out
+}
+
+// Whoever may push has workflows, and gets certificates for them from the same authority.
+func TestCertificatesOfOthersAreRefused(t *testing.T) {
+	s := sigstore(t)
+	mine := s.Issuer.Identity(reconcile())
+	for name, change := range map[string]func(w *keylesstest.Workflow){
+		"another workflow":                    func(w *keylesstest.Workflow) { w.File = "evil.yml" },
+		"another repository":                  func(w *keylesstest.Workflow) { w.Repository, w.RepositoryID = "mallory/access", 732 },
+		"the same name, after it was deleted": func(w *keylesstest.Workflow) { w.RepositoryID = 732 },
+		"a branch":                            func(w *keylesstest.Workflow) { w.Ref = "refs/heads/evil" },
+		"a tag named as the branch":           func(w *keylesstest.Workflow) { w.Ref = "refs/tags/main" },
+		"a branch that calls main's workflow": func(w *keylesstest.Workflow) { w.Ref, w.FileAt = "refs/heads/evil", "refs/heads/main" },
+		"a pull request that calls it":        func(w *keylesstest.Workflow) { w.Ref, w.FileAt = "refs/pull/1/merge", "refs/heads/main" },
+		"another server":                      func(w *keylesstest.Workflow) { w.Server = "https://github.example" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := reconcile()
+			change(&w)
+			tr := written(t, signer(t, s, w, time.Now), s)
+			wantFindings(t, tr, trust(t, s, mine), 0, "may not sign receipts")
+			if theirs := s.Issuer.Identity(w); theirs.Check() == nil {
+				if b := read(t, tr, trust(t, s, theirs)); len(b.Findings) > 0 {
+					t.Errorf("it is not sound for who trusts that one: %v", b.Findings)
+				}
+			}
+		})
+	}
+	t.Run("another issuer", func(t *testing.T) {
+		tr := written(t, signer(t, s, reconcile(), time.Now), s)
+		github := mine
+		github.Issuer = "https://token.actions.githubusercontent.com"
+		wantFindings(t, tr, trust(t, s, github), 0, "may not sign receipts")
+	})
+	t.Run("an identity that says nothing trusts nobody", func(t *testing.T) {
+		tr := written(t, signer(t, s, reconcile(), time.Now), s)
+		wantFindings(t, tr, trust(t, s, grants.Identity{Issuer: mine.Issuer, Subject: mine.Subject}), 0, "may not sign receipts")
+	})
+	t.Run("an identity at another time", func(t *testing.T) {
+		tr := written(t, signer(t, s, reconcile(), time.Now), s)
+		for _, change := range []func(*grants.Identity){
+			func(id *grants.Identity) { id.Until = time.Now().Add(-time.Hour) },
+			func(id *grants.Identity) { id.From = time.Now().Add(time.Hour) },
+		} {
+			id := mine
+			change(&id)
+			wantFindings(t, tr, trust(t, s, id), 0, "may not sign receipts at that time")
+		}
+	})
+}
+
+// mixed is the signing configuration of s with another authority in place of one of its own.
+func mixed(t *testing.T, s *keylesstest.Sigstore, own, theirs string) string {
+	t.Helper()
+	text, err := os.ReadFile(s.SigningConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "signing_config.json")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), own, theirs)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// Anybody can run a Sigstore, which certifies what he likes.
+func TestOtherAuthoritiesAreRefused(t *testing.T) {
+	s, theirs := sigstore(t), another(t)
+	t.Run("for certificates", func(t *testing.T) {
+		by := signer(t, theirs, reconcile(), time.Now)
+		by.Instance.SigningConfig = mixed(t, theirs, theirs.Timestamps, s.Timestamps)
+		tr := written(t, by, s)
+		wantFindings(t, tr, trust(t, s, theirs.Issuer.Identity(reconcile())), 0, "no authority that is trusted issued it")
+	})
+	t.Run("for timestamps", func(t *testing.T) {
+		by := signer(t, s, reconcile(), time.Now)
+		by.Instance.SigningConfig = mixed(t, s, s.Timestamps, theirs.Timestamps)
+		tr := written(t, by, theirs)
+		tu := trust(t, s, s.Issuer.Identity(reconcile()))
+		wantFindings(t, tr, tu, 0, "")
+		wantFinding(t, read(t, tr, tu), tr.receipts()[2], "by an authority that is trusted")
+	})
+}
+
+func wantFinding(t *testing.T, b *ledger.Book, path, text string) {
+	t.Helper()
+	for _, f := range b.Findings {
+		if f.Path == path && strings.Contains(f.Text, text) {
+			return
+		}
+	}
+	t.Errorf("no finding of %q about %s: %v", text, path, b.Findings)
+}
+
+// edit changes the bundle of one receipt.
+func (tr tree) edit(t *testing.T, path string, change func(b *stored)) {
+	t.Helper()
+	b, err := decode(tr[path], ledger.PayloadType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&b)
+	if tr[path], err = b.encode(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A timestamp is worth what it is over, and without one nothing says that the certificate was good.
+func TestATimestampProvesItsOwnChainAlone(t *testing.T) {
+	s := sigstore(t)
+	whole, tu := life(t, s, reconcile())
+	sound := whole.alone()
+	paths := sound.receipts()
+	unstamp := func(b *stored) { b.Material.Timestamps = nil }
+	t.Run("none at all", func(t *testing.T) {
+		tr := maps.Clone(sound)
+		tr.edit(t, paths[2], unstamp)
+		tr.edit(t, paths[4], unstamp)
+		wantFindings(t, tr, tu, 0, "no timestamp proves when")
+	})
+	t.Run("none on the last", func(t *testing.T) {
+		tr := maps.Clone(sound)
+		tr.edit(t, paths[4], unstamp)
+		wantFindings(t, tr, tu, 3, "no timestamp proves when")
+	})
+	t.Run("over another signature", func(t *testing.T) {
+		tr := maps.Clone(sound)
+		var other *timestamps
+		tr.edit(t, paths[2], func(b *stored) { other = b.Material.Timestamps })
+		tr.edit(t, paths[4], func(b *stored) { b.Material.Timestamps = other })
+		wantFindings(t, tr, tu, 3, "")
+		wantFinding(t, read(t, tr, tu), paths[4], "not one over this signature")
+	})
+	t.Run("a receipt beside its chain", func(t *testing.T) {
+		first := maps.Clone(sound)
+		delete(first, paths[3])
+		delete(first, paths[4])
+		forged := tree{}
+		forged.append(t, read(t, first, tu), signer(t, s, reconcile(), time.Now), refused("mallory"), refused("x"))
+		tr := maps.Clone(sound)
+		fourth := forged.alone()
+		for path, data := range fourth {
+			if strings.Contains(path, "0000000004-") {
+				tr[path] = data
+			}
+		}
+		wantFinding(t, read(t, tr, tu), paths[3], "no timestamp proves when")
+		for _, r := range read(t, tr, tu).Receipts() {
+			if r.Grant.ID == "mallory" {
+				t.Error("what no timestamp covers is believed")
+			}
+		}
+	})
+	t.Run("swapped", func(t *testing.T) {
+		tr := maps.Clone(sound)
+		tr[paths[1]], tr[paths[3]] = tr[paths[3]], tr[paths[1]]
+		b := read(t, tr, tu)
+		wantFinding(t, b, paths[1], "no timestamp proves when")
+		wantFinding(t, b, paths[3], "no timestamp proves when")
+	})
+	t.Run("another certificate of the same workflow", func(t *testing.T) {
+		tr := maps.Clone(sound)
+		other := written(t, signer(t, s, reconcile(), time.Now), s)
+		var cert raw
+		other.edit(t, other.receipts()[0], func(b *stored) { cert = b.Material.Certificate })
+		tr.edit(t, paths[0], func(b *stored) { b.Material.Certificate = cert })
+		wantFinding(t, read(t, tr, tu), paths[0], "does not verify by the certificate")
+	})
+}
+
+// What was signed as something else is no receipt, and a receipt is nothing else.
+func TestABundleOfAnotherTypeIsRefused(t *testing.T) {
+	s := sigstore(t)
+	tr, tu := life(t, s, reconcile())
+	by := signer(t, s, reconcile(), time.Now)
+	path := tr.receipts()[4]
+	b, err := decode(tr[path], ledger.PayloadType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := by.Sign(t.Context(), ledger.CheckpointType, b.Envelope.Payload, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound := maps.Clone(tr)
+	tr[path] = other
+	wantFinding(t, read(t, tr, tu), path, "payload type")
+	tr[path] = []byte(strings.Replace(string(other), ledger.CheckpointType, ledger.PayloadType, 1))
+	wantFinding(t, read(t, tr, tu), path, "does not verify")
+	if _, err := ledger.OpenCheckpoint(sound[path], tu); err == nil || !strings.Contains(err.Error(), "payload type") {
+		t.Errorf("a receipt as a checkpoint: %v", err)
+	}
+	tr[path] = []byte(strings.Replace(string(sound[path]), "v0.3", "v0.2", 1))
+	wantFinding(t, read(t, tr, tu), path, "media type")
+}
+
+// theirs is an authority whose certificates last as long as the test likes, beside the timestamps of s.
+func theirs(t *testing.T, s *keylesstest.Sigstore, from, until time.Time) (root.TrustedMaterial, *session) {
+	t.Helper()
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, NotBefore: from.Add(-time.Hour), NotAfter: until.Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, caKey.Public(), caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.Issuer.Identity(reconcile())
+	san, err := url.Parse(id.Subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(oid asn1.ObjectIdentifier, value string) pkix.Extension {
+		der, err := asn1.MarshalWithParams(value, "utf8")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pkix.Extension{Id: oid, Value: der}
+	}
+	run := &session{since: time.Now(), identity: id, stamps: s.Timestamps + "/api/v1/timestamp"}
+	if run.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: until, URIs: []*url.URL{san},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+		ExtraExtensions: []pkix.Extension{
+			text(certificate.OIDIssuerV2, id.Issuer), text(certificate.OIDSourceRepositoryRef, id.Ref),
+			text(certificate.OIDSourceRepositoryIdentifier, strconv.FormatInt(id.Repository, 10)),
+		},
+	}, ca, run.key.Public(), caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.cert, err = parseCertificate(leaf); err != nil {
+		t.Fatal(err)
+	}
+	stamps, err := instance(s).Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, []root.CertificateAuthority{&root.FulcioCertificateAuthority{Root: ca}}, nil, stamps.TimestampingAuthorities(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trusted, run
+}
+
+// A run's key that somebody kept, or stole, signs nothing that is believed once its certificate is over: no authority stamps yesterday.
+func TestACertificateMustBeGoodWhenTheTimestampWasMade(t *testing.T) {
+	s := sigstore(t)
+	now := time.Now()
+	for name, c := range map[string]struct {
+		from, until time.Time
+		good        bool
+	}{
+		"good":        {now.Add(-time.Minute), now.Add(9 * time.Minute), true},
+		"over":        {now.Add(-time.Hour), now.Add(-50 * time.Minute), false},
+		"not yet":     {now.Add(time.Hour), now.Add(70 * time.Minute), false},
+		"just over":   {now.Add(-10 * time.Minute), now.Add(-2 * time.Second), false},
+		"for a month": {now.Add(-time.Minute), now.Add(30 * 24 * time.Hour), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trusted, run := theirs(t, s, c.from, c.until)
+			v := NewVerifier(func() (root.TrustedMaterial, error) { return trusted, nil })
+			by := signer(t, s, reconcile(), func() time.Time { return run.since })
+			by.run = run
+			tr := tree{}
+			tr.append(t, ledger.NewBook(repository, ledger.Trust{Keyless: lax{v}}), anyone{by}, refused("a"), refused("b"))
+			tu := ledger.Trust{Roots: ledger.Verifiers{ledger.VerifierOfIdentity(run.identity)}, Keyless: v}
+			if c.good {
+				if b := read(t, tr, tu); len(b.Findings) > 0 {
+					t.Errorf("findings: %v", b.Findings)
+				}
+				return
+			}
+			wantFindings(t, tr.alone(), tu, 0, "the certificate was not good at")
+		})
+	}
+}
+
+// Not a bit of what is stored may be another, whether a signature covers it or not. The ledger has no state and no next receipt, which
+// would tell by their digests.
+func TestAnyBitOfABundleIsMissed(t *testing.T) {
+	s := sigstore(t)
+	tu := trust(t, s, s.Issuer.Identity(reconcile()))
+	tr := tree{}
+	tr.append(t, ledger.NewBook(repository, tu), signer(t, s, reconcile(), time.Now), refused("a"))
+	tr = tr.alone()
+	path := tr.receipts()[0]
+	sound := tr[path]
+	if b := read(t, tr, tu); len(b.Findings) > 0 {
+		t.Fatal(b.Findings)
+	}
+	for i := range sound {
+		for _, bit := range []int{0, 1, 4} { // of a letter of base64, these reach every bit beneath
+			changed := append([]byte{}, sound...)
+			changed[i] ^= 1 << bit
+			tr[path] = changed
+			if b := read(t, tr, tu); len(b.Findings) == 0 || len(b.Receipts()) > 0 {
+				t.Fatalf("byte %d of %d, bit %d, may be another:\n%s", i, len(sound), bit, sound[max(0, i-60):min(len(sound), i+60)])
+			}
+		}
+	}
+}
