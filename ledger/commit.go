@@ -10,7 +10,7 @@ import (
 const plainFile = 0o100644
 
 // CheckCommit says what is wrong with one commit of the ledger: it has one parent, but for the first, which has none; and against that
-// parent it only adds receipts and writes the parts of the state. What the receipts say is checked by [Read]. Findings about the commit
+// parent it only adds receipts and writes the parts of the state, or throws them away. What the receipts say is checked by [Read]. Findings about the commit
 // as a whole have no path.
 //
 // Paths are compared byte for byte and modes whole, so that nothing passes here that another git, or another file system, would read as
@@ -36,7 +36,7 @@ func badChange(c grants.FileChange) string {
 	switch {
 	case !receipt && !isStateFile(c.Path):
 		return "does not belong in a ledger"
-	case c.After == nil && (receipt || c.Path == StateFile):
+	case c.After == nil && receipt:
 		return "was removed; a ledger only grows"
 	case c.After != nil && c.After.Mode != plainFile:
 		return "is not a plain file"

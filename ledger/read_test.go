@@ -468,7 +468,7 @@ func TestCheckCommitAcceptsOnlyGrowth(t *testing.T) {
 		"state changed":           {grants.FileChange{Path: StateFile, Before: plain, After: plain}, true},
 		"a receipt changed":       {grants.FileChange{Path: path, Before: plain, After: plain}, false},
 		"a receipt removed":       {grants.FileChange{Path: path, Before: plain}, false},
-		"state removed":           {grants.FileChange{Path: StateFile, Before: plain}, false},
+		"state removed":           {grants.FileChange{Path: StateFile, Before: plain}, true},
 		"a part of it removed":    {grants.FileChange{Path: grantPart("alice"), Before: plain}, true},
 		"what is named as a part": {grants.FileChange{Path: "state/grants/x.json", After: plain}, false},
 		"an executable receipt":   {grants.FileChange{Path: path, After: &grants.File{Mode: 0o100755}}, false},
