@@ -127,6 +127,20 @@ func MayHold(f Facts, role grants.Role, login string) (bool, []Reason) {
 	return set[login], faults
 }
 
+// MayConfigure says who of people.yaml has an account, if they are among those who may approve a change of the configuration; "" if
+// not. The facts need only the configuration and the teams that its approvals name.
+func MayConfigure(f Facts, a Account) (login string, faults []Reason) {
+	d := newDirectory(f)
+	who := d.person(a)
+	for _, line := range d.Config.Configuration {
+		set, unknown := d.union(line.From, line.At)
+		if faults = append(faults, unknown...); who != "" && set[who] && !a.Bot && !a.Suspended {
+			return who, nil
+		}
+	}
+	return "", faults
+}
+
 func partyHint(p grants.Party) string {
 	if strings.HasPrefix(string(p), "@") {
 		return "check that the team exists and that the token may read the organization's members"

@@ -72,11 +72,12 @@ func (r *Observer) lookAtArrivals(ctx context.Context, out *Outlook) error {
 	return nil
 }
 
-// judgedCommits are those with a receipt already: an earlier run got so far past one that could not be judged.
+// judgedCommits are those with a receipt already: an earlier run got so far past one that could not be judged. Of the commit with whose
+// configuration the ledger began nothing was judged.
 func judgedCommits(rs []ledger.Receipt) map[string]bool {
 	done := map[string]bool{}
 	for _, r := range rs {
-		if r.Commit != "" {
+		if first := r.Configuration != nil && r.Configuration.First; r.Commit != "" && !first {
 			done[r.Commit] = true
 		}
 	}
@@ -237,6 +238,11 @@ func decideGrants(out *Outlook, a requests.Arrival, f checks.Facts, j requests.J
 		}
 		if err := out.decide(rec); err != nil {
 			return err
+		}
+		for _, was := range assumed(out, *rec.Grant) {
+			if err := out.decide(was); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -33,10 +33,10 @@ func (r *Observer) lookAtLedger(ctx context.Context, o Options, out *Outlook) er
 	if err := r.openBook(ctx, out); err != nil {
 		return err
 	}
-	if out.Book.State().Configuration == nil && len(r.Trust.Roots) > 0 {
+	if out.state.Configuration == nil && len(r.Trust.Roots) > 0 {
 		r.readByMainsWord(ctx, tip, out)
+		out.state = out.Book.State()
 	}
-	out.state = out.Book.State()
 	if out.state.Configuration == nil && len(r.Trust.Roots) == 0 {
 		return fmt.Errorf("there is no key to verify the ledger at %s with: %s on main holds none", tip, ledger.TrustDir)
 	}
@@ -223,6 +223,9 @@ func (r *Observer) openBook(ctx context.Context, out *Outlook) error {
 			out.Book, at = l.book, l.at
 		}
 	}
+	if out.Book == nil && out.anew {
+		return r.anew(out)
+	}
 	if out.Book == nil {
 		return fmt.Errorf("the branch %s is gone from the forge, and cannot be read where it was%s", ledger.Branch, out.whatIsLost())
 	}
@@ -231,6 +234,17 @@ func (r *Observer) openBook(ctx context.Context, out *Outlook) error {
 		out.freeze("%s", out.detached)
 	}
 	out.state = out.Book.State()
+	return nil
+}
+
+// anew reads main's configuration for that of a ledger which begins again.
+func (r *Observer) anew(out *Outlook) error {
+	snap, err := r.fitToBegin(out)
+	if err != nil {
+		return err
+	}
+	out.Book, out.state = out.atTip, out.atTip.State()
+	out.state.Configuration = &ledger.Configuration{Commit: out.Main.String(), Digest: snap.Digest, First: true}
 	return nil
 }
 

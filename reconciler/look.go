@@ -67,6 +67,7 @@ type Outlook struct {
 	moored   *mooring   // that of the approved configuration; nil: it names none
 	hint     string     // what to do where there is no ledger
 	again    bool       // what moves meanwhile is taken as it was found
+	anew     bool       // a ledger that is gone for good may be begun again
 
 	Waiting int // arrivals that were left to be judged by the next run, for want of time
 
@@ -158,12 +159,9 @@ func (r *Observer) begin(o Options, out *Outlook) error {
 	if out.Main.IsZero() || out.repository == 0 {
 		return errors.New(out.Frozen[0])
 	}
-	snap, err := r.Requests.Snapshot(out.Main)
+	snap, err := r.fitToBegin(out)
 	if err != nil {
 		return err
-	}
-	if ps := snap.Problems(); len(ps) > 0 {
-		return fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, errors.Join(problemErrors(ps)...))
 	}
 	out.Book, out.began = ledger.NewBook(out.repository, r.Trust), true
 	out.approved = snap
@@ -174,6 +172,18 @@ func (r *Observer) begin(o Options, out *Outlook) error {
 		Commit: out.Main.String(), Digest: snap.Digest, First: true,
 	}}
 	return out.decide(rec)
+}
+
+// fitToBegin is the configuration on main, if a ledger can begin with it.
+func (r *Observer) fitToBegin(out *Outlook) (*requests.Snapshot, error) {
+	snap, err := r.Requests.Snapshot(out.Main)
+	if err != nil {
+		return nil, err
+	}
+	if ps := snap.Problems(); len(ps) > 0 {
+		return nil, fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, errors.Join(problemErrors(ps)...))
+	}
+	return snap, nil
 }
 
 func problemErrors(ps []grants.Problem) []error {

@@ -32,6 +32,7 @@ type Loss struct {
 	First   int          `json:"first,omitempty"`   // ledger: sequence of the first receipt that is lost; 0: not known
 	Last    int          `json:"last,omitempty"`
 	Grants  []string     `json:"grants,omitempty"` // ledger: those approved in lost receipts
+	Begins  string       `json:"begins,omitempty"` // ledger: commit of the configuration with which it would begin anew
 	Place   string       `json:"place,omitempty"`  // anchor
 
 	Holdings []ledger.HoldingState `json:"holdings,omitempty"` // ledger: what by lost receipts alone is held
@@ -50,12 +51,12 @@ const (
 
 // Name is what a person says who accepts this loss and no other.
 func (l Loss) Name() string {
-	if l.What == ledger.LossOfAnchor {
+	if l.What == ledger.LossOfAnchor || l.What == ledger.Unapproved {
 		return string(l.What) + ":" + l.Was
 	}
 	now := l.Now
 	if now == "" {
-		now = ledger.NoneThere
+		now = "new@" + l.Begins
 	}
 	return fmt.Sprintf("%s:%s..%s", l.What, l.Was, now)
 }

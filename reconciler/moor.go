@@ -102,7 +102,7 @@ func (r *Reconciler) settle(ctx context.Context, out *Outlook) error {
 	if out.RemovalCommit != "" && out.RemovalPull == 0 {
 		main = gitrepo.NewHash(out.RemovalCommit)
 	}
-	now := r.Clock().UTC()
+	now := r.Clock().UTC().Add(out.shift)
 	if err := r.moor(ctx, out, main, now); err != nil {
 		out.fail("%v; until that is mended nothing is given", err)
 		return nil

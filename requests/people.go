@@ -129,6 +129,26 @@ func (g *Gatherer) addTeams(ctx context.Context, f *checks.Facts, ps []grants.Pa
 	return nil
 }
 
+// MayConfigure says who of people.yaml has an account, if they are among those who may approve a change of that configuration; "" if
+// not. Nobody may where the account is gone, suspended, or a bot's.
+func (g *Gatherer) MayConfigure(ctx context.Context, snap *Snapshot, id int64) (string, error) {
+	found, exists, err := g.Forge.UserByID(ctx, id)
+	if err != nil || !exists {
+		return "", err
+	}
+	f := checks.Facts{Configuration: snap.Configuration, Teams: map[grants.Party]checks.Team{}}
+	for _, line := range snap.Configuration.Config.Configuration {
+		if err := g.addTeams(ctx, &f, line.From); err != nil {
+			return "", err
+		}
+	}
+	who, faults := checks.MayConfigure(f, account(found))
+	if len(faults) > 0 {
+		return "", errors.New(faults[0].Text)
+	}
+	return who, nil
+}
+
 // caseClash returns the path on main, if any, that differs from the id's by case alone, in any of its segments.
 func (g *Gatherer) caseClash(snap *Snapshot, id string) (string, error) {
 	dir := "grants"

@@ -290,3 +290,26 @@ func TestA60NothingIsGivenWhileTheAnchorCannotBeBelieved(t *testing.T) {
 		})
 	}
 }
+
+// commitOn makes a commit with one file more than its parent, or of that file alone.
+func commitOn(t *testing.T, stageDir, parent, path, text string) string {
+	t.Helper()
+	dir := filepath.Join(stageDir, stage.Repo+".git")
+	index := filepath.Join(t.TempDir(), "index")
+	git := func(in string, args ...string) string {
+		cmd := exec.Command("git", append([]string{"--git-dir", dir, "-c", "user.name=mallory", "-c", "user.email=mallory@acme.com"}, args...)...)
+		cmd.Env, cmd.Stdin = append(os.Environ(), "GIT_INDEX_FILE="+index), strings.NewReader(in)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("git %s: %v", strings.Join(args, " "), err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	args := []string{"commit-tree", "-m", "Rewritten"}
+	if parent != "" {
+		git("", "read-tree", parent)
+		args = append(args, "-p", parent)
+	}
+	git("", "update-index", "--add", "--cacheinfo", "100644,"+git(text, "hash-object", "-w", "--stdin")+","+path)
+	return git("", append(args, git("", "write-tree"))...)
+}
