@@ -144,12 +144,31 @@ func (t *teller) receipt(r ledger.Receipt) error {
 		return t.life(r.Grant.ID).judged(r)
 	case r.Holding != nil:
 		for _, id := range r.Grants {
-			if l := t.last(id); l != nil {
+			if l := t.about(id, r); l != nil {
 				l.held(r)
 			}
 		}
 	}
 	return nil
+}
+
+// about is the life that a receipt about a holding belongs to. What was taken late is of the one that held it, though the id was asked
+// for again meanwhile.
+func (t *teller) about(id string, r ledger.Receipt) *Life {
+	holds := func(l *Life) bool {
+		return slices.ContainsFunc(l.Held, func(h ledger.Holding) bool { return h.Key() == r.Holding.Key() })
+	}
+	held := func(l *Life) bool {
+		return slices.ContainsFunc(l.Events, func(e Event) bool { return e.Holding != nil && e.Holding.Key() == r.Holding.Key() })
+	}
+	for _, mine := range []func(*Life) bool{holds, held} {
+		for _, l := range slices.Backward(t.lives[id]) {
+			if r.Kind == ledger.Taken && mine(l) {
+				return l
+			}
+		}
+	}
+	return t.last(id)
 }
 
 func (l *Life) add(e Event) { l.Events = append(l.Events, e) }

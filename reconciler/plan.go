@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -15,6 +16,7 @@ type Cause string
 const (
 	CauseGranted   Cause = "granted"   // give: a live grant says so
 	CauseExtended  Cause = "extended"  // give: held already, with another end
+	CauseJoined    Cause = "joined"    // give: held already, to the same end, for other grants than before
 	CauseMissing   Cause = "missing"   // give: given before, and gone while due
 	CauseExpired   Cause = "expired"   // take: past its end
 	CauseEnded     Cause = "ended"     // take: ended before its time (deleted, denied, another account, a smaller role)
@@ -98,8 +100,8 @@ func (l Listing) find(account string) (Holding, bool) {
 //	yes    | nothing        | yes          | kept: it was there before Lapse
 //	yes    | intended       | yes          | give again: the process that set out to may have been killed before or after
 //	yes    | intended, given| no           | give
-//	yes    | given          | yes          | nothing; give again if the end differs
-//	yes    | kept           | yes          | nothing
+//	yes    | given          | yes          | nothing; give again if the end differs, or the grants it is for
+//	yes    | kept           | yes          | nothing; kept again if the grants it is for differ
 //	yes    | kept           | no           | give
 //	no     | intended, given| yes          | take
 //	no     | intended, given| no           | confirm taken
@@ -147,13 +149,16 @@ func (p *Plan) want(s Situation, w Wanted) {
 	}
 	_, held := l.find(w.Holding.Account)
 	switch {
-	case held && !isKnown:
+	case held && (!isKnown || known.Kind == ledger.Kept && !slices.Equal(known.Grants, w.Grants)):
 		p.Confirm = append(p.Confirm, Confirm{Kind: ledger.Kept, Holding: w.Holding, Grants: w.Grants, Until: w.Until})
 		return
 	case held && known.Kind == ledger.Kept:
 		return
 	case held && known.Kind == ledger.Given && known.Action == "" && known.Until.Equal(w.Until):
-		return
+		if slices.Equal(known.Grants, w.Grants) || s.stopped(w.User) != "" {
+			return
+		}
+		step.Cause = CauseJoined
 	case held && known.Kind != ledger.Taken:
 		step.Cause = CauseExtended
 	case isKnown && known.Kind == ledger.Given:

@@ -24,6 +24,11 @@ func wanted(until time.Time) Wanted {
 	return Wanted{Holding: ledger.Holding{Entitlement: team, Account: "7"}, Until: until, Grants: []string{"a"}}
 }
 
+func withGrants(w Wanted, ids ...string) Wanted {
+	w.Grants = ids
+	return w
+}
+
 func known(kind ledger.Kind, action string, until time.Time) map[string]ledger.HoldingState {
 	h := ledger.Holding{Entitlement: team, Account: "7"}
 	return map[string]ledger.HoldingState{h.Key(): {Holding: h, Kind: kind, Action: action, Grants: []string{"a"}, Until: until}}
@@ -63,6 +68,10 @@ func TestPlanFollowsItsTable(t *testing.T) {
 		{"set out to give and absent is given", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Intended, "give", one), Listings: shows()}, []string{"give granted"}},
 		{"given and there is left alone", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Given, "", one), Listings: shows(held)}, []string{}},
 		{"given with another end is given again", Situation{Wanted: []Wanted{wanted(one.Add(time.Hour))}, Known: known(ledger.Given, "", one), Listings: shows(held)}, []string{"give extended"}},
+		{"given for other grants is given for these", Situation{Wanted: []Wanted{withGrants(wanted(one), "a", "b")}, Known: known(ledger.Given, "", one), Listings: shows(held)}, []string{"give joined"}},
+		{"so is one that another joined", Situation{Wanted: []Wanted{withGrants(wanted(one), "b")}, Known: known(ledger.Given, "", one), Listings: shows(held)}, []string{"give joined"}},
+		{"frozen leaves it to those it was given for", Situation{Frozen: "why", Wanted: []Wanted{withGrants(wanted(one), "a", "b")}, Known: known(ledger.Given, "", one), Listings: shows(held)}, []string{}},
+		{"kept for other grants is kept for these", Situation{Wanted: []Wanted{withGrants(wanted(one), "a", "b")}, Known: known(ledger.Kept, "", one), Listings: shows(held)}, []string{"confirm kept"}},
 		{"an extension that was only intended is given again", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Given, "give", one), Listings: shows(held)}, []string{"give extended"}},
 		{"given and gone while due is given again", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Given, "", one), Listings: shows()}, []string{"give missing"}},
 		{"kept and there is left alone", Situation{Wanted: []Wanted{wanted(one)}, Known: known(ledger.Kept, "", one), Listings: shows(held)}, []string{}},

@@ -14,6 +14,7 @@ import (
 //
 //	retarget WHO PULL BASE            change the base of a pull request
 //	closepull WHO PULL                close it without a merge
+//	pulls HEAD N                      so many open pull requests come from the branch
 //	reviews WHO PULL EVENT N          so many reviews, one after the other
 //	draftreview WHO PULL              begin a review that nobody else sees; submitreview WHO PULL EVENT submits it
 //	drafts WHO BRANCH N FILE          push a file so many times, each time with other bytes
@@ -29,7 +30,7 @@ import (
 //	crowd TEAM N                      so many members more, whom GitHub lists first
 func forgeCommands() map[string]command {
 	return map[string]command{
-		"retarget": cmdRetarget, "closepull": cmdClosePull, "reviews": cmdReviews, "draftreview": cmdDraftReview,
+		"retarget": cmdRetarget, "closepull": cmdClosePull, "pulls": cmdPulls, "reviews": cmdReviews, "draftreview": cmdDraftReview,
 		"submitreview": cmdSubmitReview, "drafts": cmdDrafts, "copies": cmdCopies, "mergecommit": cmdMergeCommit,
 		"protect": cmdProtect, "truncate": cmdTruncate, "answer": cmdAnswer, "mend": cmdMend, "later": cmdLater, "lag": cmdLag, "computing": cmdComputing, "crowd": cmdCrowd,
 	}
@@ -43,6 +44,20 @@ func cmdRetarget(ts *testscript.TestScript, neg bool, args []string) {
 func cmdClosePull(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, args, 2, "closepull WHO PULL")
 	want(ts, neg, playOf(ts).As(args[0]).ClosePull(stage.Repo, num(ts, args[1])))
+}
+
+func cmdPulls(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 2, "pulls HEAD N")
+	p := playOf(ts)
+	var open []int
+	for _, n := range p.Pulls(stage.Repo) {
+		if pull := p.Pull(stage.Repo, n); pull.State == "open" && pull.HeadRef == args[0] {
+			open = append(open, n)
+		}
+	}
+	if len(open) != num(ts, args[1]) {
+		ts.Fatalf("open from %s: %v, want %s", args[0], open, args[1])
+	}
 }
 
 func cmdReviews(ts *testscript.TestScript, neg bool, args []string) {
