@@ -189,4 +189,3 @@ func TestEveryKindOfReceiptHasAShape(t *testing.T) {
 		}
 	}
 }
-

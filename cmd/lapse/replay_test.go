@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"testing"
 
+	"github.com/lapse-access/lapse/checks"
+	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/requests"
@@ -128,4 +132,41 @@ func bring(ctx context.Context, g *requests.Gatherer, commits ...gitrepo.Hash) e
 		}
 	}
 	return nil
+}
+
+// Whoever leaves out of the evidence what forbids an approval, and has the key, still cannot have the trees forget it.
+func TestReplayFindsAnewWhatTheTreesForbid(t *testing.T) {
+	t.Parallel()
+	th := newTheatre(t, nil)
+	n := th.ask("alice", "broken", plain("roles/staging-read.yaml", "entitlements: 7\n"))
+	_, err := th.As("dan").Review(stage.Repo, n, "APPROVE", "")
+	must(t, err)
+	th.force(n)
+	th.lapse("reconcile")
+	refused := th.receipts("refused")
+	if len(refused) != 1 {
+		t.Fatalf("refused: %v", refused)
+	}
+	var env struct {
+		Payload []byte `json:"payload"`
+	}
+	must(t, json.Unmarshal([]byte(th.git("show", ledger.Branch+":"+refused[0])), &env))
+	var s ledger.Statement
+	must(t, json.Unmarshal(env.Payload, &s))
+	ev, err := requests.ReadEvidence(s.Predicate.Judgement)
+	must(t, err)
+	if len(ev.Found) == 0 {
+		t.Fatal("nothing was found in the broken role")
+	}
+	git, err := gitrepo.Open(t.Context(), filepath.Join(t.TempDir(), "git"), gitrepo.Remote{URL: filepath.Join(th.dir, stage.Repo+".git")})
+	must(t, err)
+	g := &requests.Gatherer{Git: git, Types: targetTypes()}
+	tip := gitrepo.NewHash(s.Predicate.Commit)
+	must(t, bring(t.Context(), g, gitrepo.NewHash(ev.Base), tip))
+	ev.Found = nil
+	facts, snap, err := g.Replay(ev, tip)
+	must(t, err)
+	if v := requests.Judge(t.Context(), facts, snap); v.Outcome != checks.OutcomeDenied {
+		t.Errorf("without what was found the verdict is %s", v.Outcome)
+	}
 }
