@@ -40,13 +40,17 @@ var publishedSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 
 // payload is what the stored envelope of a receipt holds, decoded; nil: it is no envelope.
 func payload(stored []byte) any {
-	var env struct {
+	type envelope struct {
 		Payload []byte `json:"payload"`
 	}
-	if json.Unmarshal(stored, &env) != nil {
+	var file struct {
+		envelope
+		InBundle envelope `json:"dsseEnvelope"`
+	}
+	if json.Unmarshal(stored, &file) != nil {
 		return nil
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(env.Payload))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(append(file.Payload, file.InBundle.Payload...)))
 	if err != nil {
 		return nil
 	}
