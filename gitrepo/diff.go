@@ -64,16 +64,27 @@ func (d *differ) trees(a, b Hash, prefix string) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range before.entries {
-		if err := d.entry(prefix+e.name, &e.Entry, after.find(e.name)); err != nil {
-			return err
-		}
-	}
-	for _, e := range after.entries {
-		if before.find(e.name) == nil {
-			if err := d.entry(prefix+e.name, nil, &e.Entry); err != nil {
+	old, new := before.entries, after.entries
+	for len(old) > 0 || len(new) > 0 {
+		switch {
+		case len(old) > 0 && len(new) > 0 && old[0] == new[0]: // nearly all of them
+			old, new = old[1:], new[1:]
+		case len(new) == 0 || len(old) > 0 && compareNames(old[0].name, old[0].Mode == ModeDir, new[0].name, new[0].Mode == ModeDir) <= 0:
+			e := old[0]
+			if err := d.entry(prefix+e.name, &e.Entry, after.find(e.name)); err != nil {
 				return err
 			}
+			if old = old[1:]; len(new) > 0 && new[0].name == e.name && (new[0].Mode == ModeDir) == (e.Mode == ModeDir) {
+				new = new[1:]
+			}
+		default:
+			e := new[0]
+			if before.find(e.name) == nil {
+				if err := d.entry(prefix+e.name, nil, &e.Entry); err != nil {
+					return err
+				}
+			}
+			new = new[1:]
 		}
 	}
 	return nil

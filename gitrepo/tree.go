@@ -33,12 +33,18 @@ type treeEntry struct {
 // tree is one directory, in git's order.
 type tree struct {
 	entries []treeEntry
-	index   map[string]int
+	files   bool // not all are directories
 }
 
+// find is the entry of that name, be it a directory, which stands elsewhere in git's order than anything else.
 func (t *tree) find(name string) *Entry {
-	if i, ok := t.index[name]; ok {
-		return &t.entries[i].Entry
+	for _, dir := range []bool{false, true} {
+		i, ok := slices.BinarySearchFunc(t.entries, name, func(e treeEntry, name string) int {
+			return compareNames(e.name, e.Mode == ModeDir, name, dir)
+		})
+		if ok {
+			return &t.entries[i].Entry
+		}
 	}
 	return nil
 }
@@ -62,14 +68,16 @@ func (r *Repo) tree(h Hash) (*tree, error) {
 // parseTree reads a tree in its canonical form: the modes above as git writes them, names that are safe everywhere, sorted,
 // none twice, not even as a file and as a directory.
 func parseTree(raw []byte) (*tree, error) {
-	t := &tree{index: map[string]int{}}
-	last := ""
+	t := &tree{entries: make([]treeEntry, 0, len(raw)/40)}
+	names := string(raw) // which all entries share
 	for len(raw) > 0 {
-		head, rest, ok := bytes.Cut(raw, []byte{0})
-		if !ok || len(rest) < len(Hash{}) {
+		end := bytes.IndexByte(raw, 0)
+		if end < 0 || len(raw)-end-1 < len(Hash{}) {
 			return nil, fmt.Errorf("it is cut off")
 		}
-		mode, name, ok := strings.Cut(string(head), " ")
+		head, rest := names[:end], raw[end+1:]
+		names = names[end+1+len(Hash{}):]
+		mode, name, ok := strings.Cut(head, " ")
 		if !ok {
 			return nil, fmt.Errorf("entry %q has no mode", head)
 		}
@@ -84,17 +92,28 @@ func parseTree(raw []byte) (*tree, error) {
 		if e.Hash.IsZero() {
 			return nil, fmt.Errorf("entry %q names no object", name)
 		}
-		if _, double := t.index[name]; double {
-			return nil, fmt.Errorf("two entries %q", name)
+		if err := t.follows(e); err != nil {
+			return nil, err
 		}
-		if e.key() <= last {
-			return nil, fmt.Errorf("entry %q is not in order", name)
-		}
-		last = e.key()
-		t.index[name] = len(t.entries)
 		t.entries = append(t.entries, e)
+		t.files = t.files || e.Mode != ModeDir
 	}
 	return t, nil
+}
+
+// follows wants the entry to come after all that are there, and to have a name of its own.
+func (t *tree) follows(e treeEntry) error {
+	if len(t.entries) == 0 {
+		return nil
+	}
+	last := t.entries[len(t.entries)-1]
+	if last.name == e.name || e.Mode == ModeDir && t.files && t.find(e.name) != nil {
+		return fmt.Errorf("two entries %q", e.name)
+	}
+	if compareNames(last.name, last.Mode == ModeDir, e.name, e.Mode == ModeDir) >= 0 {
+		return fmt.Errorf("entry %q is not in order", e.name)
+	}
+	return nil
 }
 
 func parseMode(text string) (uint32, bool) {
@@ -113,17 +132,28 @@ func parseMode(text string) (uint32, bool) {
 	return 0, false
 }
 
-// key orders entries: a directory stands where its name with a slash would.
-func (e treeEntry) key() string {
-	if e.Mode == ModeDir {
-		return e.name + "/"
+// compareNames orders entries as git does: a directory stands where its name with a slash would.
+func compareNames(a string, aDir bool, b string, bDir bool) int {
+	n := min(len(a), len(b))
+	if c := strings.Compare(a[:n], b[:n]); c != 0 {
+		return c
 	}
-	return e.name
+	return cmp.Compare(nextByte(a, aDir, n), nextByte(b, bDir, n))
+}
+
+func nextByte(name string, dir bool, at int) int {
+	switch {
+	case at < len(name):
+		return int(name[at])
+	case dir:
+		return '/'
+	}
+	return -1
 }
 
 // encodeTree is the inverse of parseTree, for entries in any order.
 func encodeTree(entries []treeEntry) []byte {
-	slices.SortFunc(entries, func(a, b treeEntry) int { return cmp.Compare(a.key(), b.key()) })
+	slices.SortFunc(entries, func(a, b treeEntry) int { return compareNames(a.name, a.Mode == ModeDir, b.name, b.Mode == ModeDir) })
 	var raw []byte
 	for _, e := range entries {
 		raw = fmt.Appendf(raw, "%o %s\x00", e.Mode, e.name)
@@ -148,6 +178,9 @@ func checkName(name string) error {
 // isDotGit tells whether some file system takes the name for ".git": ignoring case; HFS+, which ignores some runes; NTFS, which
 // ignores trailing dots and spaces and what follows a colon, knows the short name git~1, and divides at backslashes.
 func isDotGit(name string) bool {
+	if plainName(name) && !strings.ContainsRune(".gG", rune(name[0])) {
+		return false // nearly every name
+	}
 	if strings.EqualFold(strings.Map(dropIgnorable, name), ".git") {
 		return true
 	}
@@ -159,6 +192,16 @@ func isDotGit(name string) bool {
 		}
 	}
 	return false
+}
+
+// plainName says whether every file system takes the name as it stands: nothing in it is divided at, cut off at or ignored.
+func plainName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c >= 0x80 || c == '\\' || c == ':' {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // dropIgnorable drops the runes that HFS+ ignores in names (Apple Technical Note TN1150, as git's utf8.c applies it).
