@@ -167,7 +167,7 @@ Exit codes: 0 fine, 1 could not do it, 2 wrong usage, 3 refused or a finding.`),
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; see `%s --help`", flagError(err), c.CommandPath())
 	})
-	root.AddCommand(newInit(env), newRequest(env), newExtend(env), newRevoke(env), newCheck(env), newReconcile(env), newAccept(env), newLog(env), newWho(env), newDoctor(env), newDemo(env))
+	root.AddCommand(newInit(env), newRequest(env), newExtend(env), newRevoke(env), newCheck(env), newReconcile(env), newAccept(env), newLog(env), newWho(env), newVerify(env), newDoctor(env), newDemo(env))
 	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		c.Args = func(c *cobra.Command, a []string) error {

@@ -7,13 +7,34 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/lapse-access/lapse/audit"
+	"github.com/lapse-access/lapse/audit/clone"
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/requests"
 )
+
+// verifies holds the history that was played to the rules of verify that no attack on the forge can break: whoever cannot sign for Lapse
+// cannot make it find that Lapse did wrong.
+func verifies(ctx context.Context, repository string, own ledger.Verifier) error {
+	c, err := clone.Read(ctx, clone.Options{Dir: repository, Branch: "main", Now: time.Now(), Types: targetTypes(), Roots: ledger.Verifiers{own}})
+	if err != nil || len(c.Spoilt) > 0 {
+		return nil // the script did away with it, or spoilt it
+	}
+	var errs []error
+	for _, f := range audit.Verify(c.History).Findings {
+		switch f.Rule {
+		case audit.RuleHeld, audit.RuleUnasked, audit.RuleOffMain, audit.RuleUnjudged, audit.RuleCommit, audit.RuleSignature:
+		default:
+			errs = append(errs, fmt.Errorf("verify finds %+v", f))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // replayAll holds every receipt against the published schema, and comes to every verdict on the ledger of the repository again, of the evidence and the trees alone, and says where it differs.
 // Every script and every theatre ends with it, so that all that they play, attacks included, is replayed.
@@ -24,6 +45,9 @@ func replayAll(ctx context.Context, repository string, key []byte, mirror string
 	}
 	own, err := ledger.VerifierOf(signer.Public())
 	if err != nil {
+		return err
+	}
+	if err := verifies(ctx, repository, own); err != nil {
 		return err
 	}
 	git, err := gitrepo.Open(ctx, mirror, gitrepo.Remote{URL: repository})
