@@ -51,8 +51,11 @@ func (b *Book) Append(ctx context.Context, s Signer, now time.Time, main string,
 	if err != nil {
 		return nil, fmt.Errorf("append to the ledger: %w", err)
 	}
-	added := make([]opened, len(rs))
+	added, may := make([]opened, len(rs)), make([]Verifiers, len(rs))
 	for i, r := range rs {
+		if may[i] = next.pool.all; next.anyKey {
+			may[i] = Verifiers{own}
+		}
 		if added[i], err = next.add(ctx, s, own, now, main, r, i == len(rs)-1); err != nil {
 			return nil, fmt.Errorf("append to the ledger: %w", err)
 		}
@@ -60,7 +63,9 @@ func (b *Book) Append(ctx context.Context, s Signer, now time.Time, main string,
 	}
 	prove(added)
 	for i := range added {
-		if _, err := added[i].who(b.trust, Verifiers{own}); err != nil {
+		if _, err := added[i].who(b.trust, may[i]); errors.Is(err, errUnknownKey) {
+			return nil, fmt.Errorf("append to the ledger: %w: %w", ErrKeyNotTrusted, err)
+		} else if err != nil {
 			return nil, fmt.Errorf("append to the ledger: receipt %d cannot be read back: %w", added[i].number, err)
 		}
 	}

@@ -1,7 +1,13 @@
 package ledger
 
 import (
+	"context"
+	"crypto"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path"
+	"strings"
 
 	"github.com/lapse-access/lapse/grants"
 )
@@ -44,4 +50,66 @@ func badChange(c grants.FileChange) string {
 		return "was changed; a ledger only grows"
 	}
 	return ""
+}
+
+const (
+	// SignedByFile is in a commit of Lapse's own that holds no receipt, where it was signed without a key: a payload that says nothing, signed
+	// by the key that signed the commit.
+	SignedByFile = "signed-by.json"
+
+	signedByType = "application/vnd.lapse-access.signed-by+json"
+	signedByText = "{}\n"
+)
+
+// SignedBy is what [SignedByFile] holds in the commits of this signer; nil: they are signed with a key that readers have.
+func SignedBy(ctx context.Context, s Signer) ([]byte, error) {
+	v, err := s.Verifier(ctx)
+	if err != nil || v.Identity == nil {
+		return nil, err
+	}
+	return s.Sign(ctx, signedByType, []byte(signedByText), true)
+}
+
+// CommitKey is the key that must have signed a commit of Lapse's own, by the certificate that the commit holds: in the last receipt of
+// a ledger, or in [SignedByFile]. The certificate is of one of the roots, and was good when what it signed there was timestamped.
+func (t Trust) CommitKey(files fs.FS) (crypto.PublicKey, error) {
+	stored, err := readSmall(files, SignedByFile, maxEnvelope)
+	payloadType := signedByType
+	if errors.Is(err, fs.ErrNotExist) {
+		stored, err = lastReceipt(files)
+		payloadType = PayloadType
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, by, err := t.open(stored, payloadType, t.Roots)
+	if err != nil {
+		return nil, err
+	}
+	if by.bundle == nil {
+		return nil, errors.New("the commit holds no certificate")
+	}
+	if _, err := t.of(by.bundle, by.bundle.Stamped, t.Roots); err != nil {
+		return nil, err
+	}
+	return by.bundle.Public, nil
+}
+
+// lastReceipt is the last receipt of a ledger as it is stored, by the word of its state.
+func lastReceipt(files fs.FS) ([]byte, error) {
+	head, err := ReadHead(files)
+	if err != nil {
+		return nil, err
+	}
+	dir := path.Dir(Path(Receipt{Kind: Kept, Sequence: head.Sequence, Time: head.Time}))
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), fmt.Sprintf("%010d-", head.Sequence)) {
+			return readSmall(files, path.Join(dir, e.Name()), maxEnvelope)
+		}
+	}
+	return nil, fmt.Errorf("receipt %d: %w", head.Sequence, fs.ErrNotExist)
 }

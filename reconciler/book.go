@@ -164,13 +164,12 @@ func (r *Observer) isOf(commit gitrepo.Hash, repository int64) bool {
 // lastOwn is the newest commit in the history of h that one of the trusted keys signed for this repository, whatever somebody merged it
 // with; zero: none.
 func (r *Observer) lastOwn(h gitrepo.Hash, repository int64) (gitrepo.Hash, error) {
-	keys := r.keys()
 	history, err := r.Git.Between(gitrepo.Hash{}, h, 0)
 	if err != nil {
 		return gitrepo.Hash{}, err
 	}
 	for _, c := range history {
-		err := r.Git.VerifyCommit(c, keys)
+		err := r.own(c)
 		if err == nil && r.isOf(c, repository) {
 			return c, nil
 		}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/ledger"
 )
 
 const (
@@ -26,7 +29,7 @@ func (r *Observer) heartbeat() (time.Time, error) {
 	if err != nil || !ok {
 		return time.Time{}, err
 	}
-	if err := r.Git.VerifyCommit(at, r.keys()); err != nil {
+	if err := r.own(at); err != nil {
 		return time.Time{}, nil // somebody else's word
 	}
 	c, err := r.Git.Commit(at)
@@ -57,12 +60,35 @@ func (r *Reconciler) sayAlive(ctx context.Context, now time.Time) error {
 		return err
 	}
 	none := gitrepo.Hash{}
-	next, err := r.write(ctx, now, gitrepo.NewCommit{BaseTree: &none, Message: heartbeatText})
+	certificate, err := ledger.SignedBy(ctx, r.signing)
+	if err != nil {
+		return err
+	}
+	c := gitrepo.NewCommit{BaseTree: &none, Message: heartbeatText}
+	if certificate != nil {
+		c.Changes = map[string][]byte{ledger.SignedByFile: certificate}
+	}
+	next, err := r.write(ctx, now, c)
 	if err != nil {
 		return err
 	}
 	return r.Write.Replace(ctx, heartbeatRef, old, next)
 }
 
-// keys are those that Lapse signs with.
-func (r *Observer) keys() []crypto.PublicKey { return r.Trust.Roots.Keys() }
+// own says what keeps a commit from being Lapse's own: by a key that is trusted, or by the certificate that it holds itself.
+func (r *Observer) own(h gitrepo.Hash) error {
+	roots := r.Trust.Roots
+	err := r.Git.VerifyCommit(h, roots.Keys())
+	if !errors.Is(err, gitrepo.ErrBadSignature) || !slices.ContainsFunc(roots, func(v ledger.Verifier) bool { return v.Identity != nil }) {
+		return err
+	}
+	files, fsErr := r.Git.FS(h)
+	if fsErr != nil {
+		return err
+	}
+	key, keyErr := r.Trust.CommitKey(files)
+	if keyErr != nil {
+		return fmt.Errorf("%w; %w", err, keyErr)
+	}
+	return r.Git.VerifyCommit(h, []crypto.PublicKey{key})
+}

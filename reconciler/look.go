@@ -58,6 +58,7 @@ type Outlook struct {
 	unwritten  []ledger.Receipt           // handed to the ledger and not on it yet
 	last       bool                       // the last attempt of a run
 	results    []Result
+	due        bool     // something is to be taken, and waits for what is written first
 	removable  []string // ids of ended grants whose files are still on main
 
 	atTip    *ledger.Book // the ledger as it stands on the forge

@@ -146,7 +146,9 @@ func (r *Reconciler) intend(ctx context.Context, out *Outlook) (bool, error) {
 	for _, s := range out.Plan.Steps {
 		receipts = append(receipts, intention(s))
 	}
+	out.due = len(out.Plan.Takes()) > 0
 	err := r.append(ctx, out.dated, out, receipts)
+	out.due = false
 	switch {
 	case errors.Is(err, errMoved) && !out.last:
 		return false, err
@@ -216,7 +218,7 @@ func (r *Reconciler) append(ctx context.Context, now time.Time, out *Outlook, re
 	for i := range all {
 		all[i].Push = push
 	}
-	files, err := r.sign(ctx, &book, now, main, all)
+	files, err := r.signFor(ctx, out, &book, now, main, all)
 	if err != nil {
 		return err
 	}

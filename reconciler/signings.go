@@ -33,6 +33,19 @@ func (r *Reconciler) choose(out *Outlook) {
 	r.signing = r.Signers[0]
 }
 
+// signingTime is how long what is due waits for who signs that it is about to be taken: a KMS, or a timestamp authority, that does not
+// answer delays no end. It is taken then, as where the ledger cannot be written, and what was not written is with what comes of it.
+const signingTime = 30 * time.Second
+
+func (r *Reconciler) signFor(ctx context.Context, out *Outlook, book *ledger.Book, now time.Time, main string, rs []ledger.Receipt) (map[string][]byte, error) {
+	if out.due {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, signingTime)
+		defer cancel()
+	}
+	return r.sign(ctx, book, now, main, rs)
+}
+
 // sign appends receipts to the book, with the first of the signers that may sign all of them: a configuration that is approved among
 // them may name another than the one before. With that one the run goes on.
 func (r *Reconciler) sign(ctx context.Context, book *ledger.Book, now time.Time, main string, rs []ledger.Receipt) (map[string][]byte, error) {

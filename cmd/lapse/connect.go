@@ -18,6 +18,7 @@ import (
 	"github.com/lapse-access/lapse/github"
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/ledger/keyless"
 	"github.com/lapse-access/lapse/names"
 	"github.com/lapse-access/lapse/reconciler"
 	"github.com/lapse-access/lapse/requests"
@@ -65,6 +66,8 @@ type connected struct {
 	log      *slog.Logger
 	branch   string
 	dir      string // of what is kept between runs
+	sigstore keyless.Instance
+	keyless  ledger.Keyless
 }
 
 const tokenHint = "set LAPSE_TOKEN, GH_TOKEN or GITHUB_TOKEN; for your own: export GH_TOKEN=$(gh auth token)"
@@ -121,8 +124,9 @@ func (c connection) open(ctx context.Context, env *environment) (*connected, err
 	if err != nil {
 		return nil, err
 	}
+	sigstore := findSigstore(env, dir)
 	return &connected{
-		repo: repo, forge: forge, git: git, log: log, branch: c.branch, dir: dir,
+		repo: repo, forge: forge, git: git, log: log, branch: c.branch, dir: dir, sigstore: sigstore, keyless: sigstore.Verifier(ctx),
 		gatherer: &requests.Gatherer{Git: git, Forge: forge, Repo: repo, Types: targetTypes()},
 	}, nil
 }
@@ -195,7 +199,7 @@ func (c connection) cacheFolder(env *environment, repo github.Repo) (string, err
 
 // observer looks at the repository with what is given trusted from the first.
 func (c *connected) observer(trust ledger.Verifiers, open reconciler.Opener) *reconciler.Observer {
-	return &reconciler.Observer{Requests: c.gatherer, Git: c.git, Trust: ledger.Trust{Roots: trust}, Open: open, Branch: c.branch, Log: c.log, Skew: c.forge.Skew}
+	return &reconciler.Observer{Requests: c.gatherer, Git: c.git, Trust: ledger.Trust{Roots: trust, Keyless: c.keyless}, Open: open, Branch: c.branch, Log: c.log, Skew: c.forge.Skew}
 }
 
 func or(values ...string) string {

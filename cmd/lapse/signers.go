@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/ledger/keyless"
 	"github.com/lapse-access/lapse/reconciler"
 )
 
@@ -26,7 +27,7 @@ func openSigners(ctx context.Context, env *environment, conn *connected) ([]reco
 	var roots ledger.Verifiers
 	var errs []error
 	for _, s := range named {
-		signer, brings, err := openSigner(ctx, env, s)
+		signer, brings, err := openSigner(ctx, env, conn, s)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -40,14 +41,14 @@ func openSigners(ctx context.Context, env *environment, conn *connected) ([]reco
 }
 
 // openSigner makes one signer. With it comes what is to be trusted for it: itself, and the keys before it.
-func openSigner(ctx context.Context, env *environment, s grants.Signing) (ledger.Signer, ledger.Verifiers, error) {
+func openSigner(ctx context.Context, env *environment, conn *connected, s grants.Signing) (ledger.Signer, ledger.Verifiers, error) {
 	switch {
 	case s.Key != "":
 		return openKey(ctx, env, s.Key)
 	case s.KMS != "":
 		return openKMS(ctx, env, s.KMS)
 	}
-	return nil, nil, errors.New("signing without a key is not possible here")
+	return openWorkflow(ctx, env, conn)
 }
 
 func openKey(ctx context.Context, env *environment, name string) (ledger.Signer, ledger.Verifiers, error) {
@@ -61,6 +62,38 @@ func openKey(ctx context.Context, env *environment, name string) (ledger.Signer,
 	}
 	own, err := key.Verifier(ctx)
 	return key, ledger.Verifiers{own}.With(earlier...), err
+}
+
+// openWorkflow signs by the identity of the workflow that this runs in.
+func openWorkflow(ctx context.Context, env *environment, conn *connected) (ledger.Signer, ledger.Verifiers, error) {
+	signer := &keyless.Signer{Instance: conn.sigstore, Now: env.now, Workflow: keyless.Workflow{
+		RequestURL: env.getenv("ACTIONS_ID_TOKEN_REQUEST_URL"), RequestToken: env.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+		Server: or(env.getenv("GITHUB_SERVER_URL"), "https://github.com"), HTTP: env.http, Secret: env.uses, Assumed: assumedIdentity(env),
+	}}
+	env.uses(signer.Workflow.RequestToken)
+	own, err := signer.Verifier(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return signer, ledger.Verifiers{own}, nil
+}
+
+// assumedIdentity is that of the workflow by what its runner says, which is good enough to read by while no token can be had.
+func assumedIdentity(env *environment) grants.Identity {
+	server := or(env.getenv("GITHUB_SERVER_URL"), "https://github.com")
+	issuer := "https://token.actions.githubusercontent.com"
+	if server != "https://github.com" {
+		issuer = server + "/_services/token"
+	}
+	id, _ := strconv.ParseInt(env.getenv("GITHUB_REPOSITORY_ID"), 10, 64)
+	return grants.Identity{Issuer: issuer, Subject: server + "/" + env.getenv("GITHUB_WORKFLOW_REF"), Repository: id, Ref: env.getenv("GITHUB_REF")}
+}
+
+// findSigstore is whom to believe, and whom to ask, about signatures without a key: the public good instance, unless files say otherwise.
+func findSigstore(env *environment, cache string) keyless.Instance {
+	return keyless.Instance{
+		TrustedRoot: env.getenv("LAPSE_TRUSTED_ROOT"), SigningConfig: env.getenv("LAPSE_SIGNING_CONFIG"), Cache: cache, HTTP: env.http,
+	}
 }
 
 func openKMS(ctx context.Context, env *environment, name string) (ledger.Signer, ledger.Verifiers, error) {

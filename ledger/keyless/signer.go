@@ -35,7 +35,6 @@ const (
 type Signer struct {
 	Instance Instance
 	Workflow Workflow
-	Verify   *Verifier
 	Now      func() time.Time // differences of it alone are used
 
 	mu  sync.Mutex
@@ -53,6 +52,11 @@ type session struct {
 
 // Verifier is the identity of the workflow.
 func (s *Signer) Verifier(ctx context.Context) (ledger.Verifier, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.run != nil {
+		return ledger.VerifierOfIdentity(s.run.identity), nil
+	}
 	id, err := s.Workflow.Identity(ctx)
 	return ledger.VerifierOfIdentity(id), err
 }
@@ -89,15 +93,6 @@ func (s *Signer) Commits(ctx context.Context) (crypto.Signer, error) {
 		return nil, err
 	}
 	return run.key, nil
-}
-
-// Certificate is that of the key which signs commits, in DER.
-func (s *Signer) Certificate(ctx context.Context) ([]byte, error) {
-	run, err := s.session(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	return run.cert.Raw, nil
 }
 
 // session is the run's key and certificate, a new one once the given part of its time is over: a half, or all of it.

@@ -1,6 +1,7 @@
 package keyless
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
@@ -41,6 +42,11 @@ type proof struct {
 // NewVerifier asks for the trusted root when the first bundle is met, and only then.
 func NewVerifier(load func() (root.TrustedMaterial, error)) *Verifier {
 	return &Verifier{root: sync.OnceValues(load), certs: map[[sha256.Size]byte]*known{}, proofs: map[proof]error{}}
+}
+
+// Verifier believes whom the instance's trusted root names. It is read, or fetched, when the first bundle is met, and only then.
+func (i Instance) Verifier(ctx context.Context) *Verifier {
+	return NewVerifier(func() (root.TrustedMaterial, error) { return i.Root(ctx) })
 }
 
 // Open is [ledger.Keyless]'s.
