@@ -47,9 +47,14 @@ func (r *Observer) LastRun(ctx context.Context) (time.Time, error) {
 	return r.heartbeat()
 }
 
-// beat says that a run came to its end. Two runs at once may both say it; the one that comes second need not.
+// beat says that a run came to its end. Where others say it at the same moment, one of them after the other does.
 func (r *Reconciler) beat(ctx context.Context, out *Outlook) {
-	if err := r.sayAlive(ctx, r.clock(out)); err != nil {
+	const attempts = 10
+	err := r.sayAlive(ctx, r.clock(out))
+	for i := 1; i < attempts && errors.Is(err, gitrepo.ErrMoved); i++ {
+		err = r.sayAlive(ctx, r.clock(out))
+	}
+	if err != nil {
 		out.fail("say that this run came to its end: %v; until one does, approvers are warned that Lapse does not run", err)
 	}
 }

@@ -71,8 +71,11 @@ func standingOf(c *grants.Configuration) map[string]bool {
 func (o *Outlook) returned() {
 	tell := func(s Step, then string) {
 		if s.Cause == CauseReturned {
-			o.Findings = append(o.Findings, fmt.Sprintf("%s: %s holds %s again, %s; %s", s.Entitlement.Target, cmp.Or(s.Name, s.Account), s.Entitlement.Key(), givenBack(s.Taken), then))
+			o.Findings = append(o.Findings, fmt.Sprintf("%s: %s held %s again, %s; %s", s.Entitlement.Target, cmp.Or(s.Name, s.Account), s.Entitlement.Key(), givenBack(s.Taken), then))
 		}
+	}
+	for _, c := range o.Plan.Confirm { // set out to be taken again by a run that did not come to say so
+		tell(Step{Change: Change{Entitlement: c.Holding.Entitlement, Account: c.Holding.Account}, Cause: c.Cause, Taken: c.Taken}, "it was taken again")
 	}
 	for _, s := range o.Plan.Steps {
 		tell(s, "it is taken again; whoever is to hold it asks for it by pull request; for good, as `standing` of the role")
