@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 	"ledger":                     {"grants", "names"},
 	"ledger/keyless":             {"grants", "ledger"},
 	"ledger/keyless/keylesstest": {"grants"},
-	"gitrepo":                    {"names"},
+	"gitrepo":                    {"durable", "names"},
 	"github":                     {"names"},
 	"github/githubtest":          {"names"},
 	"requests":                   {"checks", "github", "gitrepo", "grants", "ledger", "names", "policies"},
@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"targets/github":             {"github", "grants", "names", "reconciler"},
 	"targets/targettest":         {"grants", "reconciler"},
 	"cmd/lapse/internal/render":  {"audit", "checks", "grants"},
+	"cmd/lapse/internal/chaos":   {"cmd/lapse/internal/stage", "github/githubtest", "grants", "ledger", "reconciler"}, // a harness: tests alone import it
 	"cmd/lapse/internal/stage":   {"example", "github/githubtest", "ledger", "requests"},
 	"example":                    {},
 	"settings":                   {},
@@ -56,8 +57,8 @@ var owners = map[string][]string{
 	"github.com/spf13/":              {"cmd/lapse"},
 	"github.com/vektah/":             {"github/githubtest"},
 	"github.com/getkin/":             {}, // judges what tests recorded
-	"net/http":                       {"github", "github/githubtest", "gitrepo", "cmd/lapse", "targets/github", "ledger/keyless", "ledger/keyless/keylesstest"},
-	"os/exec":                        {"anchors", "github/githubtest", "ledger/keyless/keylesstest", "cmd/lapse"},
+	"net/http":                       {"github", "github/githubtest", "gitrepo", "cmd/lapse", "cmd/lapse/internal/chaos", "targets/github", "ledger/keyless", "ledger/keyless/keylesstest"},
+	"os/exec":                        {"anchors", "github/githubtest", "ledger/keyless/keylesstest", "cmd/lapse", "cmd/lapse/internal/chaos"},
 }
 
 // only says which rooms alone may name a function of the standard library.

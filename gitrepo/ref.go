@@ -2,9 +2,11 @@ package gitrepo
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/lapse-access/lapse/durable"
 )
 
 // NewHash reads a hash of 40 hexadecimal digits; anything else gives the zero Hash, which names no object.
@@ -36,11 +38,22 @@ func (r *Repo) SetRef(name string, h Hash) error {
 	return nil
 }
 
+// setRef exchanges the file of the ref as a whole: go-git writes it in place, and a process that is killed then leaves an empty one,
+// which nobody could read past.
 func (r *Repo) setRef(name string, h Hash) error {
 	if r.readOnly() {
 		return ErrReadOnly
 	}
 	return r.lock.hold(func() error {
-		return r.store.SetReference(plumbing.NewHashReference(plumbing.ReferenceName(name), h))
+		root := r.store.Filesystem().Root()
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		part := filepath.Join(root, "ref.part") // not under refs, where a reader would take half of one for a whole
+		if err := durable.Replace(part, []byte(h.String()+"\n"), 0o600); err != nil {
+			return err
+		}
+		return os.Rename(part, path)
 	})
 }

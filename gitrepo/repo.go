@@ -73,11 +73,7 @@ func openOrInit(dir string, store *filesystem.Storage) error {
 		return err
 	}
 	if len(entries) == 0 {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-		_, err := git.Init(store, nil)
-		return err
+		return makeRepo(dir)
 	}
 	if _, err := git.Open(store, nil); errors.Is(err, git.ErrRepositoryNotExists) {
 		return errors.New("the folder is not empty and not a git repository; name another one")
@@ -92,6 +88,24 @@ func openOrInit(dir string, store *filesystem.Storage) error {
 		return errors.New("not a bare repository; name an empty folder")
 	}
 	return nil
+}
+
+// makeRepo makes an empty repository beside the folder and puts it there as a whole: a process that is killed meanwhile leaves none.
+func makeRepo(dir string) error {
+	made := dir + ".new"
+	if err := os.RemoveAll(made); err != nil { // somebody was
+		return err
+	}
+	if err := os.MkdirAll(made, 0o700); err != nil {
+		return err
+	}
+	if _, err := git.Init(filesystem.NewStorage(osfs.New(made), cache.NewObjectLRUDefault()), nil); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty
+		return err
+	}
+	return os.Rename(made, dir)
 }
 
 // checkWhole refuses everything that makes stock git, or go-git, read another history than the objects tell.
