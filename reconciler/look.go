@@ -125,8 +125,15 @@ func (r *Observer) look(ctx context.Context, o Options, last bool) (*Outlook, er
 		return nil, fmt.Errorf("lapse.yaml says the main branch is %s, and this run was told %s", b, r.Branch)
 	}
 	r.lookAtPushes(ctx, out)
+	before := out.state.Configuration
 	if err := r.lookAtArrivals(ctx, out); err != nil {
 		return nil, err
+	}
+	if now := out.state.Configuration; before != nil && now.Digest != before.Digest {
+		out.unproven = false
+		if err := r.readApproved(ctx, out); err != nil { // this run approved another: it is in force from now on
+			return nil, err
+		}
 	}
 	if err := r.lookAtLive(ctx, out); err != nil {
 		return nil, err

@@ -87,15 +87,17 @@ func (r *Observer) findLost(ctx context.Context, out *Outlook) error {
 	if err != nil {
 		return err
 	}
-	line, since := map[gitrepo.Hash]bool{}, map[gitrepo.Hash]int{}
-	seen := gitrepo.NewHash(out.state.Main)
-	for i, h := range chain {
-		if line[h] = true; !line[seen] {
-			since[h] = i
-		}
+	walk, err := r.Requests.LineSince(gitrepo.NewHash(out.state.Main), out.Main)
+	if err != nil {
+		return err
 	}
-	if line[seen] {
-		out.record.since = since
+	line := map[gitrepo.Hash]bool{}
+	for _, h := range chain {
+		line[h] = true
+	}
+	out.record.since = map[gitrepo.Hash]int{}
+	for i, h := range walk {
+		out.record.since[h] = i
 	}
 	out.record.line = maps.Clone(line)
 	unread := 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/github"
@@ -57,7 +58,7 @@ var ErrRewritten = errors.New("the main branch no longer descends from the commi
 
 // Arrivals walks main's first parents from the commit last seen to the tip, oldest first. Steps that change neither grants nor
 // configuration are left out. A history in which `seen` is an ancestor of the tip but not by first parents (a merge with its
-// parents swapped) is one arrival that no pull request brought.
+// parents swapped) is, up to that merge, one arrival that no pull request brought.
 func (g *Gatherer) Arrivals(ctx context.Context, seen, tip gitrepo.Hash, ask Asking) ([]Arrival, error) {
 	if seen == tip {
 		return nil, nil
@@ -71,7 +72,7 @@ func (g *Gatherer) Arrivals(ctx context.Context, seen, tip gitrepo.Hash, ask Ask
 	}
 	steps, err := g.Git.FirstParents(tip, seen, 0)
 	if errors.Is(err, gitrepo.ErrNotAncestor) {
-		return g.swapped(seen, tip)
+		return g.swapped(ctx, seen, tip, ask)
 	}
 	if err != nil {
 		return nil, err
@@ -79,11 +80,40 @@ func (g *Gatherer) Arrivals(ctx context.Context, seen, tip gitrepo.Hash, ask Ask
 	return g.walk(ctx, seen, steps, ask)
 }
 
-func (g *Gatherer) swapped(seen, tip gitrepo.Hash) ([]Arrival, error) {
-	change, err := g.Git.Diff(seen, tip)
-	return []Arrival{{Base: seen, Tip: tip, Change: change, Reasons: []checks.Reason{{
-		Text: fmt.Sprintf("main reached %.12s without passing %.12s by first parents: a merge with its parents swapped was pushed", tip, seen),
-	}}}}, err
+// swapped is the way to the tip where main does not pass what was last seen by first parents. The merge that brought it back behind
+// main, and all before that, is one arrival; what came after the merge came as it always does.
+func (g *Gatherer) swapped(ctx context.Context, seen, tip gitrepo.Hash, ask Asking) ([]Arrival, error) {
+	line, err := g.LineSince(seen, tip)
+	if err != nil || len(line) == 0 {
+		return nil, err
+	}
+	last := len(line) - 1
+	merge := line[last]
+	change, err := g.Git.Diff(seen, merge)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := g.walk(ctx, merge, line[:last], ask)
+	return append([]Arrival{{Base: seen, Tip: merge, Change: change, Reasons: []checks.Reason{{
+		Text: fmt.Sprintf("main reached %.12s without passing %.12s by first parents: a merge with its parents swapped was pushed", merge, seen),
+	}}}}, rest...), err
+}
+
+// LineSince lists the commits on the tip's line of first parents that have another commit in their history, newest first, but for that
+// commit itself.
+func (g *Gatherer) LineSince(seen, tip gitrepo.Hash) ([]gitrepo.Hash, error) {
+	line, err := g.Git.FirstParents(tip, gitrepo.Hash{}, 0)
+	if err != nil {
+		return nil, err
+	}
+	after := sort.Search(len(line), func(i int) bool { // those that have it come first
+		behind, failed := g.Git.IsAncestor(seen, line[i])
+		if !errors.Is(failed, gitrepo.ErrNoObject) { // what is nowhere is behind nothing
+			err = errors.Join(err, failed)
+		}
+		return !behind || line[i] == seen
+	})
+	return line[:after], err
 }
 
 // walk turns steps (newest first) into arrivals. A rebase merge is several steps, which are judged as the one change they are.
