@@ -60,16 +60,24 @@ func (x *exchange) activities(r *repo) ([]*activity, error) {
 			actor = a.actor.login
 		}
 		switch {
-		case ref != "" && a.ref != ref, kind != "" && a.kind != kind, a.at.Before(since), x.unseen(r, a):
+		case ref != "" && a.ref != ref:
+		case x.unseen(r, a):
+			return newestFirst(list, x), nil // a copy that is behind ends there: it has no holes
+		case kind != "" && a.kind != kind, a.at.Before(since):
 		case x.query("actor") != "" && !strings.EqualFold(actor, x.query("actor")):
 		default:
 			list = append(list, a)
 		}
 	}
+	return newestFirst(list, x), nil
+}
+
+// newestFirst is the order of the answer, unless the other was asked for.
+func newestFirst(list []*activity, x *exchange) []*activity {
 	if x.query("direction") != "asc" {
 		slices.Reverse(list)
 	}
-	return list, nil
+	return list
 }
 
 // cursorPage cuts the page before or after a cursor and links to its neighbours.

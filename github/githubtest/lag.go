@@ -10,8 +10,8 @@ type lag struct {
 }
 
 // SetReadLag makes each pull request that is merged from here on look unmerged to the next n requests about it: to those for
-// the pull request itself, for lists of pull requests, for those of a commit, and for the activity of its base branch. git,
-// and every request that changes something, are never behind. With 0 all reads catch up at once.
+// the pull request itself, for lists of pull requests, for those of a commit, and for the activity of its base branch, which ends
+// before the merge. git, and every request that changes something, are never behind. With 0 all reads catch up at once.
 func (s *Server) SetReadLag(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
