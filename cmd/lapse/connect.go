@@ -34,6 +34,7 @@ type connection struct {
 	appID      int64
 	verbose    bool
 	structure  time.Duration // as in github.Options
+	backoff    time.Duration // as in github.Options
 }
 
 func (c *connection) flags(f *pflag.FlagSet) {
@@ -134,7 +135,7 @@ func (c connection) open(ctx context.Context, env *environment) (*connected, err
 func (c connection) forge(env *environment, repo github.Repo, dir string, log *slog.Logger) (*github.Client, error) {
 	o := github.Options{
 		BaseURL: or(c.apiURL, env.getenv("GITHUB_API_URL")), HTTP: env.http, Log: log, Now: env.now,
-		Cache: github.DirCache(filepath.Join(dir, "answers")), Structure: c.structure,
+		Cache: github.DirCache(filepath.Join(dir, "answers")), Structure: c.structure, Backoff: c.backoff,
 	}
 	if c.appID != 0 {
 		key := env.getenv("LAPSE_APP_PRIVATE_KEY")

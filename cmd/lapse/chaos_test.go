@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lapse-access/lapse/audit"
+	"github.com/lapse-access/lapse/cmd/lapse/internal/chaos"
+	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/reconciler"
+)
+
+// Flags of the chaos tests; make chaos sets them.
+var (
+	chaosN     = flag.Int("chaos.n", 40, "how many histories are played in process")
+	chaosSeed  = flag.Uint64("chaos.seed", 0, "play this one history, and tell all of it")
+	chaosFrom  = flag.Uint64("chaos.from", 1, "the first seed")
+	chaosSteps = flag.Int("chaos.steps", 40, "how many steps a history has")
+)
+
+// reconcileOnce is lapse reconcile in a process of the harness: the wiring of the command, with the harness at every boundary.
+func reconcileOnce(ctx context.Context, p *chaos.Process) chaos.Ending {
+	var out bytes.Buffer
+	env := &environment{in: strings.NewReader(""), getenv: p.Getenv, now: p.Now, http: p}
+	env.out, env.err = scrubbed{env, &out}, scrubbed{env, &out}
+	code := exitCode(env, reconcileIn(ctx, env, p))
+	return chaos.Ending{Code: code, Output: out.String()}
+}
+
+func reconcileIn(ctx context.Context, env *environment, p *chaos.Process) error {
+	o := reconcileOptions{connection: connection{branch: "main", backoff: time.Millisecond}, init: p.Init}
+	conn, err := o.open(ctx, env)
+	if err != nil {
+		return err
+	}
+	opts := reconciler.Options{Now: env.now().UTC(), Init: o.init, AllowRevocations: p.Allow}
+	r, err := newReconciler(ctx, env, conn)
+	if err != nil {
+		return err
+	}
+	open := r.Open
+	r.Open = func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
+		l, err := open(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return p.Target(c.Name, l.(reconciler.Target)), nil
+	}
+	rep, err := r.Run(ctx, opts)
+	return finish(env, o, rep, err)
+}
+
+// deserved are the findings of lapse verify that a history of the harness deserves: people push past everything and rewind main.
+// Everything else is Lapse's own work, in which there is never anything to find.
+var deserved = map[audit.Rule]bool{
+	audit.RuleUnasked: true, audit.RuleOffMain: true, audit.RuleUnjudged: true, audit.RuleEnd: true,
+}
+
+// verifyLedger is lapse verify of the remote, by the published key alone.
+func verifyLedger(ctx context.Context, p *chaos.Process) error {
+	key := filepath.Join(filepath.Dir(p.Getenv("XDG_CACHE_HOME")), "lapse.pub")
+	if err := os.WriteFile(key, []byte(p.PublicKey()), 0o600); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	env := &environment{
+		args: []string{"verify", "--offline", "--json", "--dir", p.Remote(), "--key", key},
+		in:   strings.NewReader(""), out: &out, err: &out, getenv: p.Getenv, now: p.Now, http: p,
+	}
+	if code := run(ctx, env); code != exitFine && code != exitRefused {
+		return fmt.Errorf("exit %d: %s", code, out.String())
+	}
+	var v verified
+	if err := json.Unmarshal(out.Bytes(), &v); err != nil {
+		return fmt.Errorf("%w: %s", err, out.String())
+	}
+	var errs []error
+	for _, f := range v.Findings {
+		if !deserved[f.Rule] {
+			errs = append(errs, fmt.Errorf("%s: %s %s: %s", f.Rule, f.Receipt, f.Commit, f.Reason))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// memory is a folder that is no disk, where there is one: histories write many small files, and keep none.
+func memory() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+// history plays one seed, in the shape that it has: every third with several reconciles at once.
+func history(t *testing.T, seed uint64, steps []chaos.Step) chaos.Result {
+	dir, err := os.MkdirTemp(memory(), "chaos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	o := chaos.Options{Seed: seed, Steps: steps, Dir: dir, Processes: 1, Reconcile: reconcileOnce, Verify: verifyLedger}
+	if seed%3 == 0 {
+		o.Processes, o.One = 2+int(seed%2), true
+	}
+	r, err := chaos.Play(o)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	return r
+}
+
+// A50, A51, and every rule of DESIGN.md section 4: see the comment of package chaos.
+func TestA50A51RandomHistoriesBreakNoRule(t *testing.T) {
+	if *chaosSeed != 0 {
+		r := history(t, *chaosSeed, chaos.Generate(*chaosSeed, *chaosSteps))
+		fmt.Println(strings.Join(r.Trace, "\n"))
+		if r.Broken != nil {
+			t.Fatalf("seed %d: %v", *chaosSeed, r.Broken)
+		}
+		return
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	began := time.Now()
+	counts := map[string]int{}
+	var mu sync.Mutex
+	seeds := make(chan uint64)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) + 1 {
+		wg.Go(func() {
+			for seed := range seeds {
+				r := history(t, seed, chaos.Generate(seed, *chaosSteps))
+				mu.Lock()
+				chaos.Sum(counts, r.Counts)
+				mu.Unlock()
+				if r.Broken != nil {
+					t.Errorf("seed %d: %v", seed, r.Broken)
+				}
+			}
+		})
+	}
+	for i := range *chaosN {
+		seeds <- *chaosFrom + uint64(i)
+	}
+	close(seeds)
+	wg.Wait()
+	took := time.Since(began)
+	t.Logf("%d histories from seed %d in %s: %.1f a second", *chaosN, *chaosFrom, took.Round(time.Second), float64(*chaosN)/took.Seconds())
+	for _, k := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("%7d %s", counts[k], k)
+	}
+}
