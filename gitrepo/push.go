@@ -46,6 +46,33 @@ func (r *Repo) Replace(ctx context.Context, ref string, old, new Hash) error {
 	return r.remote.scrub("push "+ref+" to", r.push(ctx, ref, old, new))
 }
 
+// maxCleared is how many refs Clear deletes at once.
+const maxCleared = 100
+
+// Clear deletes the refs of the remote that lie below one of ours, as folders and files with one name keep each other from being made.
+// It is for refs/lapse/ alone.
+func (r *Repo) Clear(ctx context.Context, ref string) error {
+	if err := checkRefName(ref); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(ref, ownRefs) {
+		return fmt.Errorf("clear %s: only refs under %s are ours", ref, ownRefs)
+	}
+	below := map[string]Hash{}
+	err := r.download(ctx, func(adv *packp.AdvRefs) ([]Hash, error) {
+		for name, h := range adv.References {
+			if strings.HasPrefix(name, ref+"/") && len(below) < maxCleared {
+				below[name] = h
+			}
+		}
+		return nil, nil
+	})
+	for name, h := range below {
+		err = errors.Join(err, r.push(ctx, name, h, Hash{}))
+	}
+	return r.remote.scrub("clear "+ref+" at", err)
+}
+
 func (r *Repo) checkForward(old, new Hash) error {
 	if new.IsZero() {
 		return errors.New("there is nothing to push; a ref is never deleted")
@@ -83,10 +110,6 @@ func (r *Repo) push(ctx context.Context, ref string, old, new Hash) (err error) 
 	if !adv.Capabilities.Supports(capability.ReportStatus) {
 		return errors.New("the server does not report what became of a push")
 	}
-	objects, err := r.unsent(new, adv)
-	if err != nil {
-		return err
-	}
 	said := &tail{}
 	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
 	if adv.Capabilities.Supports(capability.Sideband64k) {
@@ -96,12 +119,9 @@ func (r *Repo) push(ctx context.Context, ref string, old, new Hash) (err error) 
 		req.Progress = said
 	}
 	req.Commands = []*packp.Command{{Name: plumbing.ReferenceName(ref), Old: old, New: new}}
-	// The whole pack is made before any of it is sent: it is small, and an error half-way would leave the server waiting.
-	var pack bytes.Buffer
-	if _, err := packfile.NewEncoder(&pack, r.store, false).Encode(objects, 0); err != nil {
-		return fmt.Errorf("pack: %w", err)
+	if req.Packfile, err = r.packFor(new, adv); err != nil {
+		return err
 	}
-	req.Packfile = io.NopCloser(&pack)
 	report, err := session.ReceivePack(ctx, req)
 	if report != nil {
 		return judgeReport(report, ref, said.String())
@@ -110,6 +130,23 @@ func (r *Repo) push(ctx context.Context, ref string, old, new Hash) (err error) 
 		err = errors.New("the server did not report what became of the push")
 	}
 	return err
+}
+
+// packFor is what the remote lacks of a commit; nil where a ref is to be deleted. The whole of it is made before any is sent: it is small,
+// and an error half-way would leave the server waiting.
+func (r *Repo) packFor(new Hash, adv *packp.AdvRefs) (io.ReadCloser, error) {
+	if new.IsZero() {
+		return nil, nil
+	}
+	objects, err := r.unsent(new, adv)
+	if err != nil {
+		return nil, err
+	}
+	var pack bytes.Buffer
+	if _, err := packfile.NewEncoder(&pack, r.store, false).Encode(objects, 0); err != nil {
+		return nil, fmt.Errorf("pack: %w", err)
+	}
+	return io.NopCloser(&pack), nil
 }
 
 func judgeReport(report *packp.ReportStatus, ref, said string) error {

@@ -25,7 +25,7 @@ func (r *Observer) Glance(ctx context.Context, now time.Time, main gitrepo.Hash)
 	if err != nil {
 		return Standing{}, err
 	}
-	s.Heartbeat, err = r.heartbeat()
+	s.Heartbeat, err = r.heartbeat(ctx)
 	return s, err
 }
 
@@ -54,6 +54,9 @@ func (r *Observer) glance(ctx context.Context, now time.Time, main gitrepo.Hash)
 	head, err := ledger.ReadHead(files)
 	if err != nil || head.Configuration == nil {
 		return s, false, nil
+	}
+	if id, err := r.Requests.ID(ctx); err != nil || id != head.Repository {
+		return s, false, nil // another repository's, by the same key
 	}
 	out.state = ledger.State{Main: head.Main, Configuration: head.Configuration}
 	if r.rewritten(out) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lapse-access/lapse/gitrepo"
@@ -17,49 +18,85 @@ const (
 	// each takes the place of the one before.
 	heartbeatRef  = "refs/lapse/heartbeat"
 	heartbeatSpec = "+" + heartbeatRef + ":" + heartbeatRef // no star: anyone may push refs that only begin so
-	heartbeatText = "Lapse ran\n"
+	heartbeatText = "Lapse ran\n\nRepository: %d\n"
+	stoppedText   = "Stopped: "
+
+	maxStopped = 3   // reasons that a heartbeat tells
+	maxReason  = 500 // characters of each
 
 	// StaleAfter is how long a reconcile may be past before approvers are warned: schedules of minutes are an hour late at times.
 	StaleAfter = time.Hour
 )
 
-// heartbeat is when a reconcile last came to its end, by Lapse's own word; the zero time if it never said so.
-func (r *Observer) heartbeat() (time.Time, error) {
-	at, ok, err := r.Git.Ref(heartbeatRef)
-	if err != nil || !ok {
-		return time.Time{}, err
-	}
-	if err := r.own(at); err != nil {
-		return time.Time{}, nil // somebody else's word
-	}
-	c, err := r.Git.Commit(at)
-	if err != nil || c.Message != heartbeatText {
-		return time.Time{}, err // Lapse signs other commits too, some of runs that never came to their end
-	}
-	return c.Committer.When.UTC(), nil
+// Heartbeat is what the last reconcile that came to its end says of itself.
+type Heartbeat struct {
+	At      time.Time // zero: there never was one
+	Stopped []string  // why it gave nothing; hostile text may be in it
 }
 
-// LastRun is the heartbeat as the forge has it now.
+// heartbeat is that which was fetched last, if it is Lapse's own word, and about this repository: two may share a key.
+func (r *Observer) heartbeat(ctx context.Context) (Heartbeat, error) {
+	at, ok, err := r.Git.Ref(heartbeatRef)
+	if err != nil || !ok {
+		return Heartbeat{}, err
+	}
+	if err := r.own(at); err != nil {
+		return Heartbeat{}, nil // somebody else's word
+	}
+	c, err := r.Git.Commit(at)
+	if err != nil {
+		return Heartbeat{}, err
+	}
+	id, err := r.Requests.ID(ctx)
+	if err != nil {
+		return Heartbeat{}, err
+	}
+	rest, ours := strings.CutPrefix(c.Message, fmt.Sprintf(heartbeatText, id))
+	if !ours {
+		return Heartbeat{}, nil // Lapse signs other commits too, some of runs that never came to their end
+	}
+	h := Heartbeat{At: c.Committer.When.UTC()}
+	for line := range strings.Lines(rest) {
+		if why, ok := strings.CutPrefix(line, stoppedText); ok {
+			h.Stopped = append(h.Stopped, strings.TrimSpace(why))
+		}
+	}
+	return h, nil
+}
+
+// message is what a run says as its heartbeat: that giving is stopped, check tells approvers, who have not what the run saw.
+func (o *Outlook) message() string {
+	text := fmt.Sprintf(heartbeatText, o.repository)
+	for _, why := range o.Frozen[:min(len(o.Frozen), maxStopped)] {
+		line := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(why, "?")), " "))
+		text += stoppedText + string(line[:min(len(line), maxReason)]) + "\n"
+	}
+	return text
+}
+
+// LastRun is when the last reconcile came to its end, as the forge tells it now.
 func (r *Observer) LastRun(ctx context.Context) (time.Time, error) {
 	if err := r.Git.Fetch(ctx, heartbeatSpec); err != nil && !errors.Is(err, gitrepo.ErrNoRef) {
 		return time.Time{}, err
 	}
-	return r.heartbeat()
+	h, err := r.heartbeat(ctx)
+	return h.At, err
 }
 
 // beat says that a run came to its end. Where others say it at the same moment, one of them after the other does.
 func (r *Reconciler) beat(ctx context.Context, out *Outlook) {
 	const attempts = 10
-	err := r.sayAlive(ctx, r.clock(out))
-	for i := 1; i < attempts && errors.Is(err, gitrepo.ErrMoved); i++ {
-		err = r.sayAlive(ctx, r.clock(out))
+	err := r.sayAlive(ctx, out)
+	for i := 1; i < attempts && (errors.Is(err, gitrepo.ErrMoved) || errors.Is(err, gitrepo.ErrRejected)); i++ {
+		// A ref below ours keeps it from being made, and anyone may push one.
+		err = errors.Join(r.Write.Clear(ctx, heartbeatRef), r.sayAlive(ctx, out))
 	}
 	if err != nil {
 		out.fail("say that this run came to its end: %v; until one does, approvers are warned that Lapse does not run", err)
 	}
 }
 
-func (r *Reconciler) sayAlive(ctx context.Context, now time.Time) error {
+func (r *Reconciler) sayAlive(ctx context.Context, out *Outlook) error {
 	old, _, err := r.Write.RemoteRef(ctx, heartbeatRef)
 	if err != nil {
 		return err
@@ -69,11 +106,11 @@ func (r *Reconciler) sayAlive(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	c := gitrepo.NewCommit{BaseTree: &none, Message: heartbeatText}
+	c := gitrepo.NewCommit{BaseTree: &none, Message: out.message()}
 	if certificate != nil {
 		c.Changes = map[string][]byte{ledger.SignedByFile: certificate}
 	}
-	next, err := r.write(ctx, now, c)
+	next, err := r.write(ctx, r.clock(out), c)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ type GitWriter interface {
 	Write(ctx context.Context, c gitrepo.NewCommit) (gitrepo.Hash, error)
 	Push(ctx context.Context, ref string, old, new gitrepo.Hash) error
 	Replace(ctx context.Context, ref string, old, new gitrepo.Hash) error
+	Clear(ctx context.Context, ref string) error
 	RemoteRef(ctx context.Context, ref string) (gitrepo.Hash, bool, error)
 	FetchHash(ctx context.Context, h gitrepo.Hash) error
 	Diff(a, b gitrepo.Hash) ([]gitrepo.Change, error)

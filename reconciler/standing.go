@@ -20,8 +20,8 @@ type Standing struct {
 	Held  []string // targets at which Lapse has given what it has not proven taken, sorted
 	Unfit []checks.Reason
 	Book  *ledger.Book // as it was read; nil where there is no ledger yet, or it was not read
-	// Heartbeat is when a reconcile last came to its end, as [Observer.Glance] found it; zero: never.
-	Heartbeat time.Time
+	// Heartbeat is the last, as [Observer.Glance] found it.
+	Heartbeat Heartbeat
 }
 
 // Standing reads main and the ledger. Unlike a run it does not go on without the forge: an answer on old facts is no answer.

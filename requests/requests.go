@@ -48,6 +48,7 @@ type Gatherer struct {
 	Pull    github.Pull
 	Reviews []github.Review
 
+	id        int64                      // of the repository, once it was asked
 	branch    string                     // that main is, as FetchMain was told
 	snapshots map[gitrepo.Hash]*Snapshot // by commit
 
@@ -78,6 +79,18 @@ func (g *Gatherer) FetchMain(ctx context.Context, branch string) (gitrepo.Hash, 
 		return gitrepo.Hash{}, fmt.Errorf("branch %s of %s: not there after a fetch", branch, g.Repo)
 	}
 	return tip, nil
+}
+
+// ID is the forge's numeric id of the access repository. The forge is asked once.
+func (g *Gatherer) ID(ctx context.Context) (int64, error) {
+	if g.id != 0 {
+		return g.id, nil
+	}
+	id, err := g.Forge.RepositoryID(ctx, g.Repo)
+	if err == nil {
+		g.id = id
+	}
+	return id, err
 }
 
 // LiveOf tells the live and coming grants of a user, by login.

@@ -47,9 +47,9 @@ func TestACheckAsksTheForgeLittle(t *testing.T) {
 		args                []string
 		calls, mostCounting int
 	}{
-		{"cold", []string{"check", "--pull", pull}, 12, 12},
-		{"when GitHub has computed whether it can be merged", []string{"check", "--pull", pull}, 8, 1},
-		{"warm", []string{"check", "--pull", pull}, 8, 0},
+		{"cold", []string{"check", "--pull", pull}, 13, 13},
+		{"when GitHub has computed whether it can be merged", []string{"check", "--pull", pull}, 9, 1},
+		{"warm", []string{"check", "--pull", pull}, 9, 0},
 		{"published for the first time", []string{"check", "--publish", "--pull", pull}, 30, 30},
 	} {
 		th.ForgetRequests()

@@ -105,7 +105,9 @@ func checkPull(ctx context.Context, env *environment, conn *connected, o checkOp
 	now := env.now().UTC()
 	opts := render.Options{
 		Now: now, Ends: ends(snap.Configuration), RunURL: runURL(env),
-		Heartbeat: &render.Heartbeat{Last: standing.Heartbeat, Stale: now.Sub(standing.Heartbeat) > reconciler.StaleAfter},
+		Heartbeat: &render.Heartbeat{
+			Last: standing.Heartbeat.At, Stale: now.Sub(standing.Heartbeat.At) > reconciler.StaleAfter, Stopped: standing.Heartbeat.Stopped,
+		},
 	}
 	if err := showVerdict(env, o, verdict, opts); err != nil {
 		return err

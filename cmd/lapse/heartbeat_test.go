@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -9,6 +13,8 @@ import (
 	"time"
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
+	"github.com/lapse-access/lapse/gitrepo"
+	"github.com/lapse-access/lapse/ledger"
 )
 
 // An approver is told how long ago a reconcile ran, by a word that nobody else can speak.
@@ -56,5 +62,87 @@ func TestApproversAreToldWhenTheReconcilerLastRan(t *testing.T) {
 	says("The reconciler last ran")
 	if a := th.lapse("who"); a.code != exitFine {
 		t.Errorf("who: %s", a)
+	}
+
+	// Nor do they keep Lapse from saying that it ran.
+	th.want("reconcile")
+	says("The reconciler last ran less than a minute ago.")
+}
+
+// What stops giving the run alone can see: it says so in its heartbeat, and check on the pull request.
+func TestApproversAreToldThatGivingIsStopped(t *testing.T) {
+	th := anchoredTheatre(t, fileAnchor(t))
+	th.grant("alice", "alice-prod")
+	seen := th.tip("main")
+	th.force(th.ask("alice", "more", plain("grants/more.yaml", honest)))
+	lost := th.tip("main")
+	must(t, th.As("mallory").ForcePush(stage.Repo, "main", seen))
+	th.expect(exitRefused, "main was at "+lost[:12])
+	n := fmt.Sprint(th.ask("bob", "bob-prod", plain("grants/bob-prod.yaml", strings.Replace(production, "alice", "bob", 1))))
+	a := th.lapse("check", "--pull", n)
+	if !strings.Contains(a.out, "Nothing is given, whatever is approved, until whoever runs Lapse has looked at this: main was at "+lost[:12]) {
+		t.Errorf("check does not tell approvers: %s", a)
+	}
+	must(t, th.As("mallory").ForcePush(stage.Repo, "main", lost))
+	th.want("reconcile")
+	if a := th.lapse("check", "--pull", n); strings.Contains(a.out, "Nothing is given") {
+		t.Errorf("put right, check warns still: %s", a)
+	}
+}
+
+// anotherID answers as if the repository were another one of the same name.
+type anotherID struct{ from, to string }
+
+func (a anotherID) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil || !strings.HasSuffix(req.URL.Path, "/repos/"+stage.Repo) || resp.StatusCode != http.StatusOK {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	body = bytes.ReplaceAll(body, []byte(a.from), []byte(a.to))
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	return resp, err
+}
+
+// Two repositories may share a key. Neither takes the other's word that Lapse runs, nor its ledger.
+func TestAnotherRepositorysHeartbeatAndLedgerAreNotOurs(t *testing.T) {
+	th := newTheatre(t, nil)
+	n := fmt.Sprint(th.ask("alice", "beat", plain("grants/alice-prod.yaml", production)))
+	if a := th.lapse("check", "--pull", n); !strings.Contains(a.out, "The reconciler last ran less than a minute ago.") {
+		t.Fatalf("check: %s", a)
+	}
+	var head ledger.Head
+	must(t, json.Unmarshal([]byte(th.git("show", "lapse-ledger:state.json")), &head))
+	id := fmt.Sprint(head.Repository)
+	say := func(repository string) {
+		t.Helper()
+		repo, err := gitrepo.Open(t.Context(), t.TempDir(), gitrepo.Remote{URL: filepath.Join(th.dir, stage.Repo+".git")})
+		must(t, err)
+		key, err := ledger.LoadKey(th.Key, nil)
+		must(t, err)
+		signer, err := gitrepo.SSHSigner(key.CryptoSigner())
+		must(t, err)
+		who := gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com", When: th.Now()}
+		old, _, err := repo.RemoteRef(t.Context(), "refs/lapse/heartbeat")
+		must(t, err)
+		var none gitrepo.Hash
+		at, err := repo.Write(t.Context(), gitrepo.NewCommit{BaseTree: &none, Message: "Lapse ran\n\nRepository: " + repository + "\n", Author: who, Committer: who, Signer: signer})
+		must(t, err)
+		must(t, repo.Replace(t.Context(), "refs/lapse/heartbeat", old, at))
+	}
+	say("4711")
+	if a := th.lapse("check", "--pull", n); !strings.Contains(a.out, "The reconciler has never said that it ran.") {
+		t.Errorf("another's heartbeat passes for ours: %s", a)
+	}
+	say(id)
+	if a := th.lapse("check", "--pull", n); !strings.Contains(a.out, "The reconciler last ran less than a minute ago.") {
+		t.Errorf("our heartbeat does not: %s", a)
+	}
+	th.fresh()
+	a := th.lapseOver(anotherID{`"id":` + id, `"id":4711`}, "check", "--pull", n)
+	if !strings.Contains(a.err, "is a receipt of repository "+id) {
+		t.Errorf("another's ledger passes for ours: %s", a)
 	}
 }

@@ -40,6 +40,8 @@ type End struct {
 type Heartbeat struct {
 	Last  time.Time // zero: there never was one
 	Stale bool      // too long ago to rely on
+
+	Stopped []string // why it gave nothing then
 }
 
 // TerminalOptions is how a terminal wants its text.

@@ -71,6 +71,11 @@ func parted(ns []checks.Need) (open, satisfied []checks.Need) {
 // comes first.
 func (w wording) alive(d *document, o Options) {
 	h := o.Heartbeat
+	if h != nil {
+		for _, why := range h.Stopped {
+			d.notes = append(d.notes, "Nothing is given, whatever is approved, until whoever runs Lapse has looked at this: "+why)
+		}
+	}
 	switch {
 	case h == nil:
 	case h.Last.IsZero():
