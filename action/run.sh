@@ -20,7 +20,14 @@ case "$LAPSE_COMMAND" in
     ;;
   plan) arguments=(reconcile --dry-run) ;;
   request) arguments=(request --from-issue) ;;
-  *) usage "the input command must be check, reconcile, plan or request" ;;
+  accept)
+    arguments=(accept "--because=$LAPSE_BECAUSE")
+    read -r -d '' -a names <<<"$LAPSE_ACCEPT" || true # words as they are: nothing in them is a pattern
+    for name in "${names[@]}"; do
+      [ "$name" = show ] || arguments+=("--yes=$name")
+    done
+    ;;
+  *) usage "the input command must be check, reconcile, plan, request or accept" ;;
 esac
 if [ -n "$LAPSE_APP_ID" ]; then
   arguments+=("--app-id=$LAPSE_APP_ID")
