@@ -146,8 +146,24 @@ func TestEachBreachIsFoundByItsRule(t *testing.T) {
 		"a give for longer than intended": {RuleIntent, func(h *History) { h.Receipts[3].Until = dawn.Add(2 * time.Hour) }},
 		"a taking from nowhere":           {RuleIntent, func(h *History) { h.Receipts = slices.Delete(h.Receipts, 2, 6) }},
 		"kept, though Lapse gave it":      {RuleIntent, func(h *History) { h.Receipts[6].Kind, h.Receipts[6].Due = ledger.Kept, time.Time{} }},
-		"held past its end":               {RuleHeld, func(h *History) { h.until(4); h.Main = h.Main[:1] }},
-		"set out to be given and forgot":  {RuleHeld, func(h *History) { h.until(3); h.Main = h.Main[:1] }},
+		"an end that no policy asked for": {RuleVerdict, func(h *History) { h.Receipts[4].Judged = &Rejudged{} }},
+		"a configuration with other bytes": {RuleBytes, func(h *History) {
+			r := Sealed{Path: "x", In: "c", Receipt: h.Receipts[6].Receipt}
+			r.Receipt = ledger.Receipt{Sequence: 8, Kind: ledger.Approved, Time: r.Time, Repository: 731, Main: asked, Commit: cleared, Configuration: &ledger.Configuration{Commit: cleared, Digest: another}}
+			j := *h.Receipts[1].Judged
+			j.Base, j.Merged, j.Grant, j.Configuration = asked, cleared, nil, sum
+			r.Judged = &j
+			h.Receipts = append(h.Receipts, r)
+		}},
+		"a give that one of its grants does not give": {RuleGive, func(h *History) {
+			r, g := h.Receipts[1], *h.Receipts[1].Grant
+			g.ID, g.Entitlements = "b", nil
+			r.Grant = &g
+			h.Receipts = slices.Insert(h.Receipts, 2, r)
+			h.Receipts[3].Grants = []string{"a", "b"}
+		}},
+		"held past its end":              {RuleHeld, func(h *History) { h.until(4); h.Main = h.Main[:1] }},
+		"set out to be given and forgot": {RuleHeld, func(h *History) { h.until(3); h.Main = h.Main[:1] }},
 		"held past an early end": {RuleHeld, func(h *History) {
 			h.until(5)
 			h.Receipts[4].Time, h.Now = dawn.Add(time.Minute), dawn.Add(30*time.Minute)
