@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -80,7 +81,16 @@ func runVerify(ctx context.Context, env *environment, o verifyOptions) error {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a history is read once and held whole: there is little to collect
 	now := env.now().UTC()
-	c, err := clone.Read(ctx, clone.Options{Dir: o.dir, Branch: o.branch, Now: now, Types: targetTypes(), Roots: roots})
+	scratch, err := os.MkdirTemp("", "lapse-verify-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	sigstore := findSigstore(env, scratch) // asked only where something is signed without a key
+	if o.offline {
+		sigstore.HTTP = nobody{}
+	}
+	c, err := clone.Read(ctx, clone.Options{Dir: o.dir, Branch: o.branch, Now: now, Types: targetTypes(), Roots: roots, Keyless: sigstore.Verifier(ctx)})
 	if err != nil {
 		return err
 	}
@@ -103,6 +113,13 @@ func runVerify(ctx context.Context, env *environment, o verifyOptions) error {
 		return errRefused
 	}
 	return err
+}
+
+// nobody answers a command that is to ask nobody.
+type nobody struct{}
+
+func (nobody) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("nobody is asked with --offline; name sigstore's trusted root, a file, in LAPSE_TRUSTED_ROOT")
 }
 
 func (o verifyOptions) check() error {
