@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Choices fit the example to an organisation.
+// Choices fit the example to an organization.
 type Choices struct {
 	Org    string
 	Branch string            // main
@@ -27,7 +27,7 @@ var (
 	alice = regexp.MustCompile(`\balice\b`)
 )
 
-// For are the files of the example as an organisation begins with them, by path. In place of teams that it may not have they name
+// For are the files of the example as an organization begins with them, by path. In place of teams that it may not have they name
 // the groups everyone and security of people.yaml, and in both are the owners.
 func For(c Choices) (map[string]string, error) {
 	files, err := Files()

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -28,20 +29,10 @@ func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 	if len(out.Frozen) > 0 {
 		s.Frozen = "giving is stopped: " + out.Frozen[0]
 	}
-	atStake := map[string]grants.Entitlement{}
-	for _, w := range wanted {
-		atStake[w.Holding.Entitlement.Key()] = w.Holding.Entitlement
+	for k := range exclusive {
+		s.Exclusive[k] = true
 	}
-	named := entitlementsOf(approved, func(grants.Role) bool { return true }) // what no role names any more is not watched
-	for _, h := range s.Known {
-		if _, ok := named[h.Entitlement.Key()]; ok || h.Kind != ledger.Taken {
-			atStake[h.Entitlement.Key()] = h.Entitlement
-		}
-	}
-	for k, e := range exclusive {
-		atStake[k], s.Exclusive[k] = e, true
-	}
-	s.Listings = r.list(ctx, approved, atStake)
+	s.Listings = r.list(ctx, approved, s.atStake(approved, exclusive))
 	for _, k := range sortedKeys(s.Listings) {
 		if err := s.Listings[k].Err; err != nil {
 			out.fail("%s: %v", k, err)
@@ -53,6 +44,22 @@ func (r *Observer) plan(ctx context.Context, o Options, out *Outlook) error {
 	}
 	out.returned()
 	return nil
+}
+
+// atStake are the entitlements whose holders must be known: what is wanted, known or exclusive. What was taken and no role names any
+// more is not watched.
+func (s Situation) atStake(approved *grants.Configuration, exclusive map[string]grants.Entitlement) map[string]grants.Entitlement {
+	all := maps.Clone(exclusive)
+	for _, w := range s.Wanted {
+		all[w.Holding.Entitlement.Key()] = w.Holding.Entitlement
+	}
+	named := entitlementsOf(approved, func(grants.Role) bool { return true })
+	for _, h := range s.Known {
+		if _, ok := named[h.Entitlement.Key()]; ok || h.Kind != ledger.Taken {
+			all[h.Entitlement.Key()] = h.Entitlement
+		}
+	}
+	return all
 }
 
 // entitlementsOf are what the roles that are picked name.

@@ -46,7 +46,7 @@ func (s Staying) await(ctx context.Context, seen *Report) bool {
 		if last {
 			wake = s.Until
 		}
-		if !sleep(ctx, wake.Sub(s.Now())) || last {
+		if !Sleep(ctx, wake.Sub(s.Now())) || last {
 			return false
 		}
 		due := !next.IsZero() && !s.Now().Before(next)
@@ -56,8 +56,8 @@ func (s Staying) await(ctx context.Context, seen *Report) bool {
 	}
 }
 
-// sleep says whether the time passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
+// Sleep says whether the time passed before ctx ended.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

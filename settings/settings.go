@@ -28,6 +28,9 @@ func Workflows() []string {
 	return []string{"lapse-check.yml", "lapse-review.yml", "lapse-reconcile.yml"}
 }
 
+// RequestWorkflow turns issues into requests, where a repository has it: Lapse then answers in the issue.
+const RequestWorkflow = "lapse-request.yml"
+
 // Facts are what GitHub shows of an access repository. A part that could not be seen is in Unseen, and is judged no further.
 type Facts struct {
 	Repository    string // owner/name
@@ -147,7 +150,7 @@ func app(f Facts) []Finding {
 	for _, name := range sorted(f.Needs) {
 		if have, want := f.Permissions[name], f.Needs[name]; have != want && have != "write" && have != "admin" {
 			out = append(out, Finding{"app", fmt.Sprintf("app %d has %s: %s, and needs %s", f.App, name, or(have, "none"), want),
-				"give it the permission in the App's settings, and accept that in the organisation's"})
+				"give it the permission in the App's settings, and accept that in the organization's"})
 		}
 	}
 	return out

@@ -40,8 +40,29 @@ type connection struct {
 func (c *connection) flags(f *pflag.FlagSet) {
 	c.placeFlags(f)
 	f.StringVar(&c.cache, "cache", "", "`folder` of the local copy and of cached answers (default in the user's cache folder)")
-	f.Int64Var(&c.appID, "app-id", 0, "`id` of a GitHub App to act as, with its key in $LAPSE_APP_PRIVATE_KEY")
+	f.Var((*appFlag)(&c.appID), "app-id", "`id` of a GitHub App to act as, with its key in $LAPSE_APP_PRIVATE_KEY")
 }
+
+// appFlag is the number of a GitHub App.
+type appFlag int64
+
+func (a *appFlag) String() string {
+	if *a == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(*a), 10)
+}
+
+func (a *appFlag) Set(s string) error {
+	id, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || id <= 0 {
+		return errors.New("want the number of an App, as its settings show it: App ID")
+	}
+	*a = appFlag(id)
+	return nil
+}
+
+func (a *appFlag) Type() string { return "id" }
 
 // placeFlags say where the access repository is, or will be.
 func (c *connection) placeFlags(f *pflag.FlagSet) {

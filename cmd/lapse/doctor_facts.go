@@ -229,7 +229,11 @@ func (e examination) workflows(ctx context.Context, f *settings.Facts) (err erro
 			return err
 		}
 	}
-	return nil
+	asks, err := e.forge.WorkflowState(ctx, e.repo, settings.RequestWorkflow)
+	if asks != "" && f.Needs != nil {
+		f.Needs["issues"] = "write"
+	}
+	return err
 }
 
 func (e examination) permissions(ctx context.Context, f *settings.Facts) (err error) {

@@ -128,6 +128,27 @@ func TestDoctorFindsEachThing(t *testing.T) {
 	}
 }
 
+// An App that may not do all that the repository's workflows ask of it is found before somebody's request goes unanswered.
+func TestDoctorFindsWhatTheAppMayNotDo(t *testing.T) {
+	for permission, has := range map[string]map[string]string{
+		"issues": {"contents": "write", "pull_requests": "write", "checks": "write", "statuses": "write", "members": "write"},
+		"checks": {"contents": "write", "issues": "write", "pull_requests": "write", "statuses": "write", "members": "write"},
+	} {
+		h := &hospital{newTheatre(t, map[string]string{"roles/staging-read.yaml": ""}), fmt.Sprint(lapseApp)}
+		h.vars["LAPSE_APP_PRIVATE_KEY"] = addAppThatMay(t, h.Server, has, stage.Repo)
+		h.vars["LAPSE_TOKEN"] = h.Token("mallory")
+		var found []string
+		for _, f := range h.findings() {
+			if f.What == "app" {
+				found = append(found, f.Problem)
+			}
+		}
+		if len(found) != 1 || !strings.Contains(found[0], "has "+permission+": none, and needs write") {
+			t.Errorf("without %s doctor finds %q", permission, found)
+		}
+	}
+}
+
 // What the token may not see is said, and hides nothing else.
 func TestDoctorSaysWhatItCannotSee(t *testing.T) {
 	h := newHospital(t)

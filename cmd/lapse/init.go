@@ -52,7 +52,7 @@ GITHUB_TOKEN their numeric ids are looked up; without one write them as LOGIN:ID
 	f := c.Flags()
 	f.Lookup("repository").Usage = "access repository, `owner/name`; also --repo (default ORG/access)"
 	f.StringVar(&o.dir, "dir", ".", "write into this `folder`")
-	f.StringVar(&o.org, "org", "", "the `organisation` on GitHub")
+	f.StringVar(&o.org, "org", "", "the `organization` on GitHub")
 	f.StringArrayVar(&o.owners, "owner", nil, "a `login`, or login:id, of who approves at first; repeat it")
 	f.StringVar(&o.key, "key", "", "`file` of the signing key, made where it is not there (default in the user's configuration folder)")
 	return c
@@ -66,8 +66,8 @@ func runInit(ctx context.Context, env *environment, o initOptions) error {
 	if err != nil {
 		return usagef("--repo: %w", err)
 	}
-	if !strings.EqualFold(repo.Owner, o.org) { // the App is installed there, and gives that organisation's teams
-		return usagef("--repo %s: want a repository of the organisation, like %s/%s", repo, o.org, repo.Name)
+	if !strings.EqualFold(repo.Owner, o.org) { // the App is installed there, and gives that organization's teams
+		return usagef("--repo %s: want a repository of the organization, like %s/%s", repo, o.org, repo.Name)
 	}
 	owners, err := o.people(ctx, env)
 	if err != nil {
@@ -105,7 +105,7 @@ func (o *initOptions) complete(ctx context.Context, env *environment) error {
 	if env.asks {
 		a := env.asker()
 		if o.org == "" {
-			org, err := a.ask(ctx, question{text: "The organisation on GitHub?", check: names.Organization})
+			org, err := a.ask(ctx, question{text: "The organization on GitHub?", check: names.Organization})
 			if err != nil {
 				return err
 			}
@@ -125,7 +125,7 @@ func (o *initOptions) complete(ctx context.Context, env *environment) error {
 		}
 	}
 	if o.org == "" {
-		return usagef("which organisation? use --org, and --owner LOGIN for each who approves at first, twice or more")
+		return usagef("which organization? use --org, and --owner LOGIN for each who approves at first, twice or more")
 	}
 	if err := names.Organization(o.org); err != nil {
 		return usagef("--org: %w", err)

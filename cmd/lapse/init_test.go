@@ -131,7 +131,7 @@ func TestInitTakesNoKeyThatTheFolderDoesNotTrust(t *testing.T) {
 }
 
 // What is not understood is refused before anything is written.
-func TestInitWantsAnOrganisationAndPeople(t *testing.T) {
+func TestInitWantsAnOrganizationAndPeople(t *testing.T) {
 	for _, args := range [][]string{
 		{"--owner", "carol:1"}, {"--org", "acme"}, {"--org", "acme", "--owner", "carol"}, {"--org", "acme", "--owner", "carol:x"}, {"--org", "a/b", "--owner", "carol:1"},
 		{"--org", "acme", "--owner", "carol:1", "--owner", "Carol:2"}, {"--org", "acme", "--owner", "carol:1", "--repo", "x"}, {"--org", "acme", "--owner", "carol:1", "--repo", "other/access"}, {"--org", "acme", "--owner", "$(id):1"},
@@ -162,7 +162,7 @@ func TestInitAsksOnATerminal(t *testing.T) {
 	}
 }
 
-// newcomer is somebody with an organisation, gh, and nothing else yet.
+// newcomer is somebody with an organization, gh, and nothing else yet.
 type newcomer struct {
 	*githubtest.Server
 	t     *testing.T

@@ -20,8 +20,8 @@ import (
 
 // verifies holds the history that was played to the rules of verify that no attack on the forge can break: whoever cannot sign for Lapse
 // cannot make it find that Lapse did wrong.
-func verifies(ctx context.Context, repository string, own ledger.Verifier) error {
-	c, err := clone.Read(ctx, clone.Options{Dir: repository, Branch: "main", Now: time.Now(), Types: targetTypes(), Roots: ledger.Verifiers{own}})
+func verifies(ctx context.Context, repository string, own ledger.Verifier, now time.Time) error {
+	c, err := clone.Read(ctx, clone.Options{Dir: repository, Branch: "main", Now: now, Types: targetTypes(), Roots: ledger.Verifiers{own}})
 	if err != nil || len(c.Spoilt) > 0 {
 		return nil // the script did away with it, or spoilt it
 	}
@@ -38,7 +38,7 @@ func verifies(ctx context.Context, repository string, own ledger.Verifier) error
 
 // replayAll holds every receipt against the published schema, and comes to every verdict on the ledger of the repository again, of the evidence and the trees alone, and says where it differs.
 // Every script and every theatre ends with it, so that all that they play, attacks included, is replayed.
-func replayAll(ctx context.Context, repository string, key []byte, mirror string) error {
+func replayAll(ctx context.Context, repository string, key []byte, mirror string, now time.Time) error {
 	signer, err := ledger.LoadKey(key, nil)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func replayAll(ctx context.Context, repository string, key []byte, mirror string
 	if err != nil {
 		return err
 	}
-	if err := verifies(ctx, repository, own); err != nil {
+	if err := verifies(ctx, repository, own, now); err != nil {
 		return err
 	}
 	git, err := gitrepo.Open(ctx, mirror, gitrepo.Remote{URL: repository})

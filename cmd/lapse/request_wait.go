@@ -11,6 +11,7 @@ import (
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
 	"github.com/lapse-access/lapse/github"
 	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/reconciler"
 	"github.com/lapse-access/lapse/requests"
 )
 
@@ -54,7 +55,7 @@ func (s *sender) wait(ctx context.Context, out sent) error {
 			p.end()
 			return now.err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if !reconciler.Sleep(ctx, pause) {
 			return s.left(&p, out, ctx)
 		}
 		pause = min(pause*lookGrowth/2, seldomLook)
@@ -65,17 +66,6 @@ func (s *sender) wait(ctx context.Context, out sent) error {
 func (s *sender) left(p *progress, out sent, ctx context.Context) error {
 	p.end()
 	return fmt.Errorf("stopped waiting for %s, which goes on: %w", out.URL, context.Cause(ctx))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // look asks once: the pull request while it is open, the ledger once it is merged.

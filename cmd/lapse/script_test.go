@@ -97,7 +97,7 @@ func setStage(e *testscript.Env) error {
 	e.Setenv("VAULT", p.Vault)
 	watchForRaces(e)
 	e.Defer(func() {
-		if err := replayAll(context.Background(), e.Getenv("REPO"), p.Key, filepath.Join(e.WorkDir, ".replay")); err != nil {
+		if err := replayAll(context.Background(), e.Getenv("REPO"), p.Key, filepath.Join(e.WorkDir, ".replay"), p.Clock()); err != nil {
 			e.T().Fatal(err)
 		}
 	})

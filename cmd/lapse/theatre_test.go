@@ -76,7 +76,7 @@ func emptyTheatre(t *testing.T, now func() time.Time, files map[string]string) *
 	t.Cleanup(func() { _ = s.Close() })
 	th.Stage, th.vars = s, s.Environment(filepath.Join(th.dir, "cache"))
 	t.Cleanup(func() {
-		if err := replayAll(context.Background(), filepath.Join(th.dir, stage.Repo+".git"), s.Key, filepath.Join(th.dir, "replay")); err != nil {
+		if err := replayAll(context.Background(), filepath.Join(th.dir, stage.Repo+".git"), s.Key, filepath.Join(th.dir, "replay"), s.Clock()); err != nil {
 			t.Error(err)
 		}
 	})

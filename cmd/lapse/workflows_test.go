@@ -120,6 +120,13 @@ func newWorkflows(t *testing.T, files map[string]string) *workflows {
 // addApp registers the App that Lapse acts as and installs it, as people do in the browser. It answers its private key.
 func addApp(t *testing.T, s *githubtest.Server, repos ...string) string {
 	t.Helper()
+	return addAppThatMay(t, s, map[string]string{
+		"contents": "write", "issues": "write", "pull_requests": "write", "checks": "write", "statuses": "write", "members": "write",
+	}, repos...)
+}
+
+func addAppThatMay(t *testing.T, s *githubtest.Server, permissions map[string]string, repos ...string) string {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -128,9 +135,7 @@ func addApp(t *testing.T, s *githubtest.Server, repos ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.AddApp(lapseApp, "lapse", stage.Org, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), map[string]string{
-		"contents": "write", "issues": "write", "pull_requests": "write", "checks": "write", "statuses": "write", "members": "write",
-	}, repos...)
+	s.AddApp(lapseApp, "lapse", stage.Org, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), permissions, repos...)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 

@@ -74,7 +74,7 @@ func (s *Server) RenameUser(login, to string) {
 	s.logins[strings.ToLower(to)] = a
 }
 
-// DeleteUser deletes an account: it leaves every team, organisation and repository, its tokens stop working, its reviews
+// DeleteUser deletes an account: it leaves every team, organization and repository, its tokens stop working, its reviews
 // lose their user, and its login is free for another account.
 func (s *Server) DeleteUser(login string) {
 	s.mu.Lock()

@@ -225,7 +225,7 @@ func (s *Server) installedRole(c caller, r *repo) role {
 	return readRole
 }
 
-// roleOf is the highest of what ownership, direct collaboration, teams and the organisation give an account.
+// roleOf is the highest of what ownership, direct collaboration, teams and the organization give an account.
 func (s *Server) roleOf(a *account, r *repo) role {
 	if a == nil || a.deleted {
 		return noRole

@@ -70,7 +70,7 @@ type collaborator struct {
 	role    role
 }
 
-// collaboratorsOf lists who has access: directly; outside the organisation; or in any way.
+// collaboratorsOf lists who has access: directly; outside the organization; or in any way.
 func (s *Server) collaboratorsOf(r *repo, affiliation string) []collaborator {
 	var list []collaborator
 	o := s.orgs[r.owner.id]
@@ -145,7 +145,7 @@ func (x *exchange) getCollaboratorPermission() (reply, error) {
 	return ok(object{"permission": legacy[have], "role_name": roleNames[have], "user": x.collaboratorJSON(collaborator{a, have})})
 }
 
-// putCollaborator adds a member of the owning organisation, or changes a collaborator, at once; anybody else is invited.
+// putCollaborator adds a member of the owning organization, or changes a collaborator, at once; anybody else is invited.
 func (x *exchange) putCollaborator() (reply, error) {
 	const doc = "collaborators/collaborators#add-a-repository-collaborator"
 	r, err := x.repoFor("administration", "write", adminRole)

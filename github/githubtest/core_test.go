@@ -14,7 +14,7 @@ const access = "acme/access"
 
 var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-// acme is a server with an organisation: alice writes, bob and carol write, dan only reads, mallory writes; root owns.
+// acme is a server with an organization: alice writes, bob and carol write, dan only reads, mallory writes; root owns.
 func acme(t *testing.T, o githubtest.Options) *githubtest.Server {
 	t.Helper()
 	o.Dir = t.TempDir()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// createOrgRepo makes an empty repository of an organisation; whoever makes it administers it.
+// createOrgRepo makes an empty repository of an organization; whoever makes it administers it.
 func (x *exchange) createOrgRepo() (reply, error) {
 	const doc = "repos/repos#create-an-organization-repository"
 	o, err := x.orgFor("read")

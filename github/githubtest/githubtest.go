@@ -1,4 +1,4 @@
-// Package githubtest is a stateful GitHub in one process: accounts, organisations, teams, repositories, branches, pull
+// Package githubtest is a stateful GitHub in one process: accounts, organizations, teams, repositories, branches, pull
 // requests, reviews, checks and the record of who pushed what, over the REST API and git's smart HTTP protocol. Tests
 // and the demo run against it.
 //

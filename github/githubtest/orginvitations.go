@@ -82,7 +82,7 @@ func (x *exchange) cancelOrgInvitation() (reply, error) {
 	return reply{}, notFound("orgs/members#cancel-an-organization-invitation")
 }
 
-// updateOwnMembership is how somebody accepts an invitation to an organisation; the teams they were invited to follow.
+// updateOwnMembership is how somebody accepts an invitation to an organization; the teams they were invited to follow.
 func (x *exchange) updateOwnMembership() (reply, error) {
 	a := x.account(x.path("org"))
 	if x.who.account == nil {

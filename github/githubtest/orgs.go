@@ -24,11 +24,11 @@ type org struct {
 
 type membership struct {
 	account *account
-	role    string // of an organisation: admin or member; of a team: maintainer or member
+	role    string // of an organization: admin or member; of a team: maintainer or member
 	state   state
 }
 
-// AddOrg creates an organisation; the members named are active members of it. "login:admin" makes an owner.
+// AddOrg creates an organization; the members named are active members of it. "login:admin" makes an owner.
 func (s *Server) AddOrg(login string, members ...string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *Server) AddOrgMember(org, login string) {
 	s.addOrgMember(s.mustOrg(org), login, active)
 }
 
-// RemoveOrgMember takes somebody out of an organisation, its teams and its repositories.
+// RemoveOrgMember takes somebody out of an organization, its teams and its repositories.
 func (s *Server) RemoveOrgMember(org, login string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +96,7 @@ func (s *Server) mustOrg(login string) *org {
 	return s.orgs[a.id]
 }
 
-// remove takes an account out of the organisation, its teams and its invitations.
+// remove takes an account out of the organization, its teams and its invitations.
 func (o *org) remove(id int64) {
 	delete(o.members, id)
 	for _, t := range o.teams {
@@ -112,7 +112,7 @@ func (o *org) activeMember(id int64) *membership {
 	return nil
 }
 
-// orgFor is the organisation of the path, which the caller must be able to read the members of. Outsiders and tokens
+// orgFor is the organization of the path, which the caller must be able to read the members of. Outsiders and tokens
 // without members: read get GitHub's 404 and 403.
 func (x *exchange) orgFor(level string) (*org, error) {
 	a := x.account(x.path("org"))
@@ -145,7 +145,7 @@ func (x *exchange) installedOn(o *org) (*org, error) {
 	return nil, notAccessible(x.who)
 }
 
-// ownsOrg is whether the caller may administer the organisation.
+// ownsOrg is whether the caller may administer the organization.
 func (x *exchange) ownsOrg(o *org) bool {
 	if x.who.app != nil {
 		return true // orgFor asked for the permission

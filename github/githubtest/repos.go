@@ -143,7 +143,7 @@ func (s *Server) RepoDir(fullName string) string {
 	return s.mustRepo(fullName).dir
 }
 
-// AddTeamToRepo gives a team a permission (pull, triage, push, maintain, admin) in a repository of its organisation.
+// AddTeamToRepo gives a team a permission (pull, triage, push, maintain, admin) in a repository of its organization.
 func (s *Server) AddTeamToRepo(fullName, slug, permission string) {
 	granted, known := parseRole(permission)
 	if !known {

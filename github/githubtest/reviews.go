@@ -259,7 +259,7 @@ func union[T comparable](have, more []T) []T {
 	return have
 }
 
-// namedReviewers finds who is asked: collaborators, but not the author; teams of the repository's organisation.
+// namedReviewers finds who is asked: collaborators, but not the author; teams of the repository's organization.
 func (x *exchange) namedReviewers(p *pull, logins, slugs []string) ([]*account, []*team, error) {
 	const doc = "pulls/review-requests#request-reviewers-for-a-pull-request"
 	refuse := func(message string) error {

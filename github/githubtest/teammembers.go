@@ -32,7 +32,7 @@ func (o *org) inTeam(t *team, id int64, st state) bool {
 	return false
 }
 
-// teamRole is the role that GitHub shows: an owner of the organisation maintains every team they are in.
+// teamRole is the role that GitHub shows: an owner of the organization maintains every team they are in.
 func (o *org) teamRole(m *membership) string {
 	if om := o.members[m.account.id]; om != nil && om.role == "admin" {
 		return "maintainer"
@@ -87,7 +87,7 @@ func (x *exchange) getTeamMembership() (reply, error) {
 	return reply{}, notFound("teams/members#get-team-membership-for-a-user")
 }
 
-// administersTeam is whether the caller may change who is in the team: owners of the organisation, maintainers, Apps.
+// administersTeam is whether the caller may change who is in the team: owners of the organization, maintainers, Apps.
 func (x *exchange) administersTeam(t *team) bool {
 	if x.ownsOrg(t.org) {
 		return true
@@ -96,7 +96,7 @@ func (x *exchange) administersTeam(t *team) bool {
 	return m != nil && m.state == active && m.role == "maintainer"
 }
 
-// setTeamMembership adds a member of the organisation at once; anybody else is invited and pending until they accept.
+// setTeamMembership adds a member of the organization at once; anybody else is invited and pending until they accept.
 func (x *exchange) setTeamMembership() (reply, error) {
 	const doc = "teams/members#add-or-update-team-membership-for-a-user"
 	t, err := x.teamFor("write")
@@ -142,7 +142,7 @@ func (x *exchange) setTeamMembership() (reply, error) {
 	return ok(x.teamMembershipJSON(t, m))
 }
 
-// removeTeamMembership ends a membership or the invitation to this team; the organisation's own invitation stands.
+// removeTeamMembership ends a membership or the invitation to this team; the organization's own invitation stands.
 func (x *exchange) removeTeamMembership() (reply, error) {
 	const doc = "teams/members#remove-team-membership-for-a-user"
 	t, err := x.teamFor("write")

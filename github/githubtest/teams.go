@@ -48,8 +48,8 @@ func (s *Server) DeleteTeam(org, slug string) {
 	maps.DeleteFunc(gone.org.teams, func(_ string, t *team) bool { return t.within(gone) })
 }
 
-// AddMember puts somebody into a team: "active" (who becomes a member of the organisation if they are none) or "pending"
-// (invited to the organisation and the team, not yet come). "login:maintainer" makes a maintainer.
+// AddMember puts somebody into a team: "active" (who becomes a member of the organization if they are none) or "pending"
+// (invited to the organization and the team, not yet come). "login:maintainer" makes a maintainer.
 func (s *Server) AddMember(org, slug, login, st string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +67,7 @@ func (s *Server) RemoveMember(org, slug, login string) {
 	delete(s.mustTeam(org, slug).members, s.mustAccount(login).id)
 }
 
-// AcceptInvitation makes a pending member of an organisation an active one, in the teams they were invited to as well.
+// AcceptInvitation makes a pending member of an organization an active one, in the teams they were invited to as well.
 func (s *Server) AcceptInvitation(org, login string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,11 +1,11 @@
 // Package stage sets up what the demo and the end-to-end tests play on: the stateful GitHub of package githubtest with an
-// organisation, its people and teams, and an access repository made of the files of package example, with a vault.
+// organization, its people and teams, and an access repository made of the files of package example, with a vault.
 //
 //	alice, bob      engineering
 //	carol           security, data-platform
 //	dan             security
 //	mallory         engineering; may push anywhere and administers the repository
-//	lapse-bot       the account that Lapse acts as, an owner of the organisation
+//	lapse-bot       the account that Lapse acts as, an owner of the organization
 package stage
 
 import (
