@@ -18,6 +18,8 @@ type History struct {
 	// Begin is that commit. Adrift: main's first parents do not pass it, and Main is all of them.
 	Begin  string
 	Adrift bool
+	// Before is how many of Main came before it, itself included: a ledger that was begun anew, after one was lost, judges what came before.
+	Before int
 	// Configurations are those that were approved, by commit. One that cannot be read is not among them.
 	Configurations map[string]*grants.Configuration
 }

@@ -12,7 +12,7 @@ type line map[string]int
 
 func lineOf(h History) line {
 	l := line{}
-	if !h.Adrift {
+	if !h.Adrift && h.Before == 0 {
 		l[h.Begin] = 0
 	}
 	for i, s := range h.Main {
@@ -86,6 +86,9 @@ func (v *verifier) main() {
 	force := v.inForce()
 	for i, s := range v.Main {
 		place := i + 1
+		if place <= v.Before {
+			continue // what became of it another ledger told, which a person accepted to be lost
+		}
 		if s.Err != nil {
 			v.step(s, place <= walked, "cannot be read: "+s.Err.Error())
 			continue

@@ -5,17 +5,23 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lapse-access/lapse/audit"
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/grants"
+	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/requests"
 )
 
 // readMain reads the first parents of main since the ledger began.
 func (r *reader) readMain(ctx context.Context) error {
 	begin := gitrepo.NewHash(r.out.Begin)
+	anew := slices.ContainsFunc(r.out.Receipts, func(s audit.Sealed) bool { return s.Accepted != nil && s.Accepted.What == ledger.LossOfLedger })
+	if anew {
+		begin = gitrepo.Hash{}
+	}
 	chain, err := r.git.FirstParents(r.main, begin, 0)
 	if errors.Is(err, gitrepo.ErrNotAncestor) || r.out.Begin == "" {
 		r.out.Adrift = r.out.Begin != ""
@@ -24,6 +30,9 @@ func (r *reader) readMain(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("read the commits of main: %w", err)
+	}
+	if at := slices.Index(chain, gitrepo.NewHash(r.out.Begin)); anew && at >= 0 {
+		r.out.Before = len(chain) - at
 	}
 	own := r.ownKeys()
 	r.out.Main = make([]audit.MainStep, len(chain))
