@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"fmt"
 
 	"github.com/lapse-access/lapse/gitrepo"
@@ -271,7 +272,7 @@ func (r *Observer) readByMainsWord(ctx context.Context, tip gitrepo.Hash, out *O
 		return
 	}
 	out.Book = book
-	out.detached = fmt.Sprintf("the ledger was begun with another key: put its public half, from %s on main, beneath the private key in the secret", ledger.TrustDir)
+	out.detached = fmt.Sprintf("the ledger was begun with another key: put its public half, from %s on main, beneath the private key in the secret, or into LAPSE_EARLIER_SIGNERS", ledger.TrustDir)
 	out.freeze("%s", out.detached)
 }
 
@@ -283,6 +284,9 @@ func (r *Observer) readBook(ctx context.Context, repository int64, at gitrepo.Ha
 	}
 	trust := r.Trust
 	trust.Roots = roots
+	if r.OnMainsWord {
+		trust.Roots = roots.With(r.beginnings(files)...)
+	}
 	trust.At = func(commit string) (ledger.Verifiers, error) {
 		if err := r.Requests.Bring(ctx, commit); err != nil {
 			return nil, err
@@ -294,6 +298,26 @@ func (r *Observer) readBook(ctx context.Context, repository int64, at gitrepo.Ha
 		return nil, fmt.Errorf("read the ledger at %.12s: %w", at, err)
 	}
 	return book, nil
+}
+
+// beginnings is what main named when the ledger began, by the ledger's own word and main's.
+func (r *Observer) beginnings(files fs.FS) ledger.Verifiers {
+	begun, err := ledger.Begun(files)
+	if err != nil {
+		return nil
+	}
+	main, known, err := r.Requests.LastMain()
+	if err != nil || !known {
+		return nil
+	}
+	if behind, err := r.Git.IsAncestor(gitrepo.NewHash(begun), main); err != nil || !behind {
+		return nil
+	}
+	named, err := r.Requests.TrustAt(begun)
+	if err != nil {
+		return nil
+	}
+	return named
 }
 
 func (r *Observer) saw(tip gitrepo.Hash) error { return r.Git.SetRef(ledgerSeen, tip) }

@@ -61,7 +61,10 @@ type Observer struct {
 	Requests *requests.Gatherer
 	Git      GitReader
 	Trust    ledger.Trust // what is trusted from the first, our own signer in it; At is set by the observer itself
-	Open     Opener
+	// OnMainsWord says that the roots are what main names: for who is not Lapse, and reads. What the ledger says it began with is trusted
+	// beside them, where main has that commit: what signed then may be named no more.
+	OnMainsWord bool
+	Open        Opener
 	// OpenAnchor reaches the anchor; nil: none is read, and what only it knows is not noticed.
 	OpenAnchor AnchorOpener
 	Branch     string

@@ -133,11 +133,11 @@ func judgePull(ctx context.Context, env *environment, conn *connected, n int) (v
 	if err != nil {
 		return v, nil, standing, err
 	}
-	trust, err := conn.gatherer.TrustAt(main.String())
+	reader, err := conn.reader(main.String())
 	if err != nil {
 		return v, nil, standing, err
 	}
-	standing, err = conn.observer(trust, nil).Glance(ctx, now, main)
+	standing, err = reader.Glance(ctx, now, main)
 	if err != nil {
 		return v, nil, standing, err
 	}

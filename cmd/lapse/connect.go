@@ -146,7 +146,7 @@ func (c connection) open(ctx context.Context, env *environment) (*connected, err
 	if err != nil {
 		return nil, err
 	}
-	sigstore := findSigstore(env, dir)
+	sigstore := findSigstore(env, c.cacheRoot(env))
 	return &connected{
 		repo: repo, forge: forge, git: git, log: log, branch: c.branch, dir: dir, sigstore: sigstore, keyless: sigstore.Verifier(ctx),
 		gatherer: &requests.Gatherer{Git: git, Forge: forge, Repo: repo, Types: targetTypes()},
@@ -201,22 +201,39 @@ func (env *environment) tokens(forge *github.Client) func(context.Context) (stri
 
 // cacheFolder is one folder for each server and repository.
 func (c connection) cacheFolder(env *environment, repo github.Repo) (string, error) {
-	root := c.cache
+	root := c.cacheRoot(env)
 	if root == "" {
-		base := env.getenv("XDG_CACHE_HOME")
-		if base == "" && env.getenv("HOME") != "" {
-			base = filepath.Join(env.getenv("HOME"), ".cache")
-		}
-		if base == "" {
-			return "", usagef("no place for the local copy: use --cache")
-		}
-		root = filepath.Join(base, "lapse")
+		return "", usagef("no place for the local copy: use --cache")
 	}
 	dir := filepath.Join(root, url.PathEscape(c.server(env)), repo.Owner, repo.Name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the cache folder: %w", err)
 	}
 	return dir, nil
+}
+
+// cacheRoot is the folder of what is kept; "": there is no place.
+func (c connection) cacheRoot(env *environment) string {
+	switch {
+	case c.cache != "":
+		return c.cache
+	case env.getenv("XDG_CACHE_HOME") != "":
+		return filepath.Join(env.getenv("XDG_CACHE_HOME"), "lapse")
+	case env.getenv("HOME") != "":
+		return filepath.Join(env.getenv("HOME"), ".cache", "lapse")
+	}
+	return ""
+}
+
+// reader looks at the repository by what main names, for who is not Lapse.
+func (c *connected) reader(main string) (*reconciler.Observer, error) {
+	trust, err := c.gatherer.TrustAt(main)
+	if err != nil {
+		return nil, err
+	}
+	o := c.observer(trust, nil)
+	o.OnMainsWord = true
+	return o, nil
 }
 
 // observer looks at the repository with what is given trusted from the first.

@@ -182,3 +182,133 @@ func TestAuthoritiesThatAreDownStopGivingAndNoRevocation(t *testing.T) {
 		})
 	}
 }
+
+// change brings files to main as the owners of the configuration approve them; an empty text takes one away.
+func (th *theatre) change(branch string, files map[string]string) {
+	th.t.Helper()
+	_, err := th.As("alice").PushFiles(stage.Repo, branch, "", files, "Change what signs")
+	must(th.t, err)
+	n, err := th.As("alice").OpenPull(stage.Repo, branch, "Change what signs")
+	must(th.t, err)
+	_, err = th.As("dan").Review(stage.Repo, n, "APPROVE", "")
+	must(th.t, err)
+	th.want("check", "--pull", strconv.Itoa(n))
+	th.force(n)
+}
+
+// signing is lapse.yaml as main has it, with another way to sign.
+func (th *theatre) signing(how string) string {
+	th.t.Helper()
+	text, ok := th.File(stage.Repo, "main", "lapse.yaml")
+	if !ok {
+		th.t.Fatal("main has no lapse.yaml")
+	}
+	before, _, _ := strings.Cut(text, "signing:")
+	return before + "signing: " + how + "\n"
+}
+
+// sound fails unless everything on the ledger verifies for who reads it by what main names.
+func (th *theatre) sound() {
+	th.t.Helper()
+	if a := th.lapse("who"); a.code != exitFine {
+		th.t.Errorf("who: %s", a)
+	}
+}
+
+// From a key to the workflow's identity and back to another key, each by one change that the owners approve. What was signed before stays
+// good, and what is named no more signs nothing.
+func TestSigningMovesFromAKeyToTheWorkflowAndBack(t *testing.T) {
+	k := newKeylessTheatre(t, nil)
+	k.want("reconcile", "--init")
+	k.hour("alice", "one")
+	oldKey := k.vars["LAPSE_SIGNING_KEY"]
+	oldPublic, _ := k.File(stage.Repo, "main", ledger.TrustDir+"/lapse.pub")
+
+	// In the run that finds the change approved, the old key begins and the workflow takes over.
+	k.change("to-keyless", map[string]string{
+		"lapse.yaml": k.signing("{keyless: true}"), identityFile: k.identity(), ledger.TrustDir + "/lapse.pub": "", requests.SignersFile: "",
+	})
+	k.want("reconcile")
+	k.vars["LAPSE_SIGNING_KEY"], k.vars["LAPSE_EARLIER_SIGNERS"] = "", oldPublic
+	k.hour("bob", "two")
+	k.sound()
+
+	// Who has the old key still may not sign with it.
+	k.vars["LAPSE_SIGNING_KEY"], k.vars["ACTIONS_ID_TOKEN_REQUEST_URL"] = oldKey, ""
+	before := k.git("rev-parse", "lapse-ledger")
+	k.force(k.ask("alice", "three", plain("grants/three.yaml", honest)))
+	if a := k.lapse("reconcile"); a.code == exitFine || !strings.Contains(a.out, "was removed from there") {
+		t.Errorf("with the key of before: %s", a)
+	}
+	if k.git("rev-parse", "lapse-ledger") != before || strings.Contains(k.holders(), "alice") {
+		t.Error("a key that is named no more signed, and gave")
+	}
+	k.runAs(k.workflow)
+	k.vars["LAPSE_SIGNING_KEY"] = ""
+	k.want("reconcile")
+	k.Advance(61 * time.Minute)
+	k.want("reconcile")
+
+	// And back, to another key.
+	secret, public := anotherKey(t)
+	k.change("to-key", map[string]string{
+		"lapse.yaml": k.signing(`{key: "${LAPSE_SIGNING_KEY}"}`), identityFile: "", ledger.TrustDir + "/new.pub": public,
+	})
+	k.vars["LAPSE_EARLIER_SIGNERS"] = oldPublic + "---\n" + k.identity()
+	k.vars["LAPSE_SIGNING_KEY"] = secret
+	k.want("reconcile")
+	k.vars["ACTIONS_ID_TOKEN_REQUEST_URL"] = ""
+	k.hour("bob", "four")
+	k.sound()
+}
+
+// What nobody approved changes nothing: a verifier that somebody pushed to main, or merged without its owners, signs nothing.
+func TestAVerifierThatNobodyApprovedSignsNothing(t *testing.T) {
+	for name, bring := range map[string]func(k *keylessTheatre, files map[string]string){
+		"pushed": func(k *keylessTheatre, files map[string]string) {
+			_, err := k.As("mallory").Push(stage.Repo, "main", githubtest.Commit{Base: "main", Files: files, Message: "Trust me"})
+			must(k.t, err)
+		},
+		"merged": func(k *keylessTheatre, files map[string]string) {
+			_, err := k.As("mallory").PushFiles(stage.Repo, "trust-me", "", files, "Trust me")
+			must(k.t, err)
+			n, err := k.As("mallory").OpenPull(stage.Repo, "trust-me", "Trust me")
+			must(k.t, err)
+			k.force(n)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKeylessTheatre(t, nil)
+			k.want("reconcile", "--init")
+			k.force(k.ask("alice", "one", plain("grants/one.yaml", honest)))
+			k.want("reconcile")
+			secret, public := anotherKey(t)
+			evil := k.workflow
+			evil.File = "evil.yml"
+			bring(k, map[string]string{
+				"lapse.yaml": k.signing("{keyless: true}"), ledger.TrustDir + "/evil.pub": public,
+				identityFile: string(k.sigstore.Issuer.Identity(evil).File()),
+			})
+			own := k.vars["LAPSE_SIGNING_KEY"]
+			k.vars["ACTIONS_ID_TOKEN_REQUEST_URL"] = ""
+			if a := k.lapse("reconcile"); a.code != exitRefused {
+				t.Errorf("reconcile: %s", a)
+			}
+			before := k.git("rev-parse", "lapse-ledger")
+			k.vars["LAPSE_SIGNING_KEY"] = secret
+			k.lapse("reconcile")
+			k.vars["LAPSE_SIGNING_KEY"] = ""
+			k.runAs(evil)
+			k.lapse("reconcile")
+			if k.git("rev-parse", "lapse-ledger") != before {
+				t.Error("what nobody approved signed")
+			}
+			k.vars["LAPSE_SIGNING_KEY"], k.vars["ACTIONS_ID_TOKEN_REQUEST_URL"] = own, ""
+			k.Advance(61 * time.Minute)
+			k.lapse("reconcile")
+			if strings.Contains(k.holders(), "alice") || len(k.receipts("taken")) != 1 {
+				t.Error("what is over was not taken, or not recorded")
+			}
+		})
+	}
+}

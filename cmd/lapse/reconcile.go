@@ -148,6 +148,7 @@ func dryRun(ctx context.Context, env *environment, conn *connected, o reconcileO
 		t, err := open(ctx, c)
 		return struct{ reconciler.Lister }{t}, err
 	})
+	observer.OnMainsWord = true
 	observer.Clock, observer.OpenAnchor = env.now, readOnly(anchorOpener(env, conn))
 	out, err := observer.Look(ctx, opts)
 	if err != nil {

@@ -51,11 +51,11 @@ func stand(ctx context.Context, conn *connected, now time.Time) (reconciler.Stan
 	if err != nil {
 		return reconciler.Standing{}, err
 	}
-	trust, err := conn.gatherer.TrustAt(main.String())
+	reader, err := conn.reader(main.String())
 	if err != nil {
 		return reconciler.Standing{}, err
 	}
-	return conn.observer(trust, nil).Standing(ctx, now)
+	return reader.Standing(ctx, now)
 }
 
 // receipts are those of the ledger; none where there is no ledger yet.

@@ -15,6 +15,10 @@ import (
 // usualKey is where the key is that nothing names.
 var usualKey = grants.Signing{Key: "${LAPSE_SIGNING_KEY}"}
 
+// earlierSigners holds what signed before, where that is no private key's public half beneath the one that took its place: after a move to
+// another way to sign.
+const earlierSigners = "LAPSE_EARLIER_SIGNERS"
+
 // openSigners makes a signer of each way to sign that the environment has what it takes for: of those that the approved configuration
 // names, that main names, and the usual one. What somebody pushed to main must not keep a run from taking back what is due. All of them
 // are trusted from the first, and what each brings: whoever set up the environment vouches for them.
@@ -34,6 +38,11 @@ func openSigners(ctx context.Context, env *environment, conn *connected) ([]reco
 		}
 		signers, roots = append(signers, reconciler.Signer{Signer: signer, Setting: s}), roots.With(brings...)
 	}
+	earlier, err := ledger.ParseEarlier([]byte(env.getenv(earlierSigners)))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", earlierSigners, err)
+	}
+	roots = roots.With(earlier...)
 	if len(signers) == 0 {
 		return nil, nil, fmt.Errorf("what signs receipts: %w", errs[0])
 	}

@@ -88,7 +88,7 @@ func runVerify(ctx context.Context, env *environment, o verifyOptions) error {
 	defer func() { _ = os.RemoveAll(scratch) }()
 	sigstore := findSigstore(env, scratch) // asked only where something is signed without a key
 	if o.offline {
-		sigstore.HTTP = nobody{}
+		sigstore.HTTP, sigstore.Offline = nobody{}, true
 	}
 	c, err := clone.Read(ctx, clone.Options{Dir: o.dir, Branch: o.branch, Now: now, Types: targetTypes(), Roots: roots, Keyless: sigstore.Verifier(ctx)})
 	if err != nil {

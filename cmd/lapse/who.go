@@ -81,11 +81,11 @@ func runWho(ctx context.Context, env *environment, o whoOptions) error {
 
 // lastRun is the heartbeat, as it is signed with a key that main trusts.
 func (c *connected) lastRun(ctx context.Context, main string) (time.Time, error) {
-	trust, err := c.gatherer.TrustAt(main)
+	reader, err := c.reader(main)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return c.observer(trust, nil).LastRun(ctx)
+	return reader.LastRun(ctx)
 }
 
 // brings says whether main, since the commit that a reconcile last wrote of, brought anything that it has to judge. A removal commit

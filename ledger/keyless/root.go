@@ -21,6 +21,7 @@ type Instance struct {
 	SigningConfig string // file, in sigstore's format
 	Cache         string // folder
 	HTTP          http.RoundTripper
+	Offline       bool // nothing is fetched
 }
 
 // Root is whose certificates and timestamps are believed.
@@ -31,6 +32,9 @@ func (i Instance) Root(ctx context.Context) (root.TrustedMaterial, error) {
 			return nil, fmt.Errorf("read the trusted root %s: %w", i.TrustedRoot, err)
 		}
 		return r, nil
+	}
+	if i.Offline {
+		return nil, errors.New("what was signed without a key is verified with sigstore's trusted root: name its file in LAPSE_TRUSTED_ROOT")
 	}
 	client, err := i.updates(ctx)
 	if err != nil {
