@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,38 +43,73 @@ func Path(r Receipt) string {
 //
 // A book with findings is appended to as well, after all that is there, so that what is taken back can be recorded.
 func (b *Book) Append(ctx context.Context, s Signer, now time.Time, main string, rs ...Receipt) (map[string][]byte, error) {
+	files, _, err := b.AppendBy(ctx, []Signer{s}, now, main, rs...)
+	return files, err
+}
+
+// AppendBy is Append by several signers: each receipt is signed by the first that may, and that the configuration names which is in force
+// at its place, else by the first that may. So what replaces a signer is approved by the one that it replaces. It returns the one that
+// signed last, too.
+func (b *Book) AppendBy(ctx context.Context, signers []Signer, now time.Time, main string, rs ...Receipt) (map[string][]byte, Signer, error) {
 	if len(rs) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	next := b.clone()
 	files := make(map[string][]byte, len(rs)+1)
-	own, err := s.Verifier(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("append to the ledger: %w", err)
-	}
 	added, may := make([]opened, len(rs)), make([]Verifiers, len(rs))
+	var by Signer
 	for i, r := range rs {
+		var own Verifier
+		var err error
+		if by, own, err = next.signer(ctx, signers); err != nil {
+			return nil, nil, fmt.Errorf("append to the ledger: %w", err)
+		}
 		if may[i] = next.pool.all; next.anyKey {
 			may[i] = Verifiers{own}
 		}
-		if added[i], err = next.add(ctx, s, own, now, main, r, i == len(rs)-1); err != nil {
-			return nil, fmt.Errorf("append to the ledger: %w", err)
+		changes := r.Kind == Approved && r.Configuration != nil // who may sign the next
+		if added[i], err = next.add(ctx, by, own, now, main, r, i == len(rs)-1 || changes); err != nil {
+			return nil, nil, fmt.Errorf("append to the ledger: %w", err)
 		}
 		files[added[i].path] = added[i].data
 	}
 	prove(added)
 	for i := range added {
 		if _, err := added[i].who(b.trust, may[i]); errors.Is(err, errUnknownKey) {
-			return nil, fmt.Errorf("append to the ledger: %w: %w", ErrKeyNotTrusted, err)
+			return nil, nil, fmt.Errorf("append to the ledger: %w: %w", ErrKeyNotTrusted, err)
 		} else if err != nil {
-			return nil, fmt.Errorf("append to the ledger: receipt %d cannot be read back: %w", added[i].number, err)
+			return nil, nil, fmt.Errorf("append to the ledger: receipt %d cannot be read back: %w", added[i].number, err)
 		}
 	}
 	if err := next.keep(files); err != nil {
-		return nil, fmt.Errorf("append to the ledger: %w", err)
+		return nil, nil, fmt.Errorf("append to the ledger: %w", err)
 	}
 	*b = *next
-	return files, nil
+	return files, by, nil
+}
+
+// signer is the one to sign the next receipt. One whose identity cannot be had is none, unless there is no other.
+func (b *Book) signer(ctx context.Context, signers []Signer) (Signer, Verifier, error) {
+	var found Signer
+	var own Verifier
+	var failed, refused error
+	for _, s := range signers {
+		v, err := s.Verifier(ctx)
+		switch {
+		case err != nil:
+			failed = err
+		case !b.Trusts(v):
+			refused = fmt.Errorf("%w: %s", ErrKeyNotTrusted, v.ID)
+		case b.pool.names(v):
+			return s, v, nil
+		case found == nil:
+			found, own = s, v
+		}
+	}
+	if found == nil {
+		return nil, Verifier{}, cmp.Or(refused, failed)
+	}
+	return found, own, nil
 }
 
 // keep adds the parts of the state that are not on the branch as they must be now; nil for those that must go.
@@ -110,9 +146,6 @@ func (b *Book) clone() *Book {
 
 // add seals one receipt and folds what was sealed, which is what every later reader folds.
 func (b *Book) add(ctx context.Context, s Signer, own Verifier, now time.Time, main string, r Receipt, last bool) (opened, error) {
-	if !b.Trusts(own) {
-		return opened{}, fmt.Errorf("%w: %s", ErrKeyNotTrusted, own.ID)
-	}
 	r = b.place(r, now, main)
 	sealed, err := seal(ctx, s, r, last)
 	if err != nil {

@@ -121,10 +121,7 @@ func (b *Book) State() State {
 
 // Trusts says whether the next receipt may be signed by v.
 func (b *Book) Trusts(v Verifier) bool {
-	if v.Identity != nil { // what its run is, whatever time the one that trusts it gives it
-		return b.anyKey || slices.ContainsFunc(b.pool.all, func(w Verifier) bool { return w.Identity != nil && w.Identity.Is(*v.Identity) })
-	}
-	return b.anyKey || b.pool.all.has(v)
+	return b.anyKey || b.pool.all.hasEver(v)
 }
 
 func (b *Book) find(path, format string, args ...any) {

@@ -119,6 +119,9 @@ func (p *pool) follow(vs Verifiers) {
 	}
 }
 
+// names says whether the configuration in force names v.
+func (p *pool) names(v Verifier) bool { return p.named.hasEver(v) }
+
 // pool is who may sign the next receipt, and what that came from.
 type pool struct {
 	all   Verifiers // who may

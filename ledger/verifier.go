@@ -59,6 +59,11 @@ func (v Verifier) same(w Verifier) bool {
 
 func (vs Verifiers) has(v Verifier) bool { return slices.ContainsFunc(vs, v.same) }
 
+// hasEver is has, for an identity at whatever time.
+func (vs Verifiers) hasEver(v Verifier) bool {
+	return vs.has(v) || v.Identity != nil && slices.ContainsFunc(vs, func(w Verifier) bool { return w.Identity != nil && w.Identity.Is(*v.Identity) })
+}
+
 // Keys are the public keys among them.
 func (vs Verifiers) Keys() []crypto.PublicKey {
 	var keys []crypto.PublicKey

@@ -3,8 +3,8 @@ package reconciler
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"fmt"
+	"io/fs"
 
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"

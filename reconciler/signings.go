@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"slices"
 	"time"
@@ -30,7 +29,7 @@ func (r *Reconciler) choose(out *Outlook) {
 		}
 		return 1
 	})
-	r.signing = r.Signers[0]
+	r.signing = r.Signers[0].Signer
 }
 
 // signingTime is how long what is due waits for who signs that it is about to be taken: a KMS, or a timestamp authority, that does not
@@ -46,21 +45,17 @@ func (r *Reconciler) signFor(ctx context.Context, out *Outlook, book *ledger.Boo
 	return r.sign(ctx, book, now, main, rs)
 }
 
-// sign appends receipts to the book, with the first of the signers that may sign all of them: a configuration that is approved among
-// them may name another than the one before. With that one the run goes on.
+// sign appends receipts to the book. With what signed last the run goes on.
 func (r *Reconciler) sign(ctx context.Context, book *ledger.Book, now time.Time, main string, rs []ledger.Receipt) (map[string][]byte, error) {
-	var first error
-	for _, s := range append([]Signer{{Signer: r.signing}}, r.Signers...) {
-		files, err := book.Append(ctx, s, now, main, rs...)
-		if !errors.Is(err, ledger.ErrKeyNotTrusted) {
-			r.signing = s
-			return files, err
-		}
-		if first == nil {
-			first = err
-		}
+	signers := make([]ledger.Signer, len(r.Signers))
+	for i, s := range r.Signers {
+		signers[i] = s.Signer
 	}
-	return nil, first
+	files, last, err := book.AppendBy(ctx, signers, now, main, rs...)
+	if last != nil {
+		r.signing = last
+	}
+	return files, err
 }
 
 // Signings are the settings that may say what signs receipts: that of the configuration which was approved last, by the ledger's own
