@@ -41,7 +41,7 @@ give with what the targets show, revokes, gives, reads back, writes receipts and
 With --for it stays that long: it runs again at each begin and end of a grant and when main moved, so that a scheduled job acts to
 the second between two ticks. It prints a report for each run that did something, and leaves with the worst of their exit codes.
 
-The key that signs receipts and commits is in the variable that lapse.yaml names (signing.key).`,
+Receipts and commits are signed with what lapse.yaml names (signing): a key or a KMS, by a variable, or the identity of the workflow.`,
 		Example: `  lapse reconcile --repository acme/access --init    # once, to begin the ledger
   lapse reconcile --repository acme/access
   lapse reconcile --repository acme/access --for 6m  # from a schedule of every five minutes
