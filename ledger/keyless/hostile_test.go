@@ -107,7 +107,11 @@ func TestCertificatesOfOthersAreRefused(t *testing.T) {
 	})
 	t.Run("an identity that says nothing trusts nobody", func(t *testing.T) {
 		tr := written(t, signer(t, s, reconcile(), time.Now), s)
-		wantFindings(t, tr, trust(t, s, grants.Identity{Issuer: mine.Issuer, Subject: mine.Subject}), 0, "may not sign receipts")
+		for _, id := range []grants.Identity{
+			{Issuer: mine.Issuer, Subject: mine.Subject, Ref: mine.Ref}, {Issuer: mine.Issuer, Subject: mine.Subject, Repository: mine.Repository},
+		} {
+			wantFindings(t, tr, trust(t, s, id), 0, "may not sign receipts")
+		}
 	})
 	t.Run("an identity at another time", func(t *testing.T) {
 		tr := written(t, signer(t, s, reconcile(), time.Now), s)
