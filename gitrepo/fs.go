@@ -250,9 +250,13 @@ type dirEntry struct {
 	treeEntry
 }
 
-func (d *dirEntry) Name() string               { return d.name }
-func (d *dirEntry) IsDir() bool                { return d.Mode == ModeDir }
-func (d *dirEntry) Type() fs.FileMode          { return fileMode(d.Mode).Type() }
+func (d *dirEntry) Name() string      { return d.name }
+func (d *dirEntry) IsDir() bool       { return d.Mode == ModeDir }
+func (d *dirEntry) Type() fs.FileMode { return fileMode(d.Mode).Type() }
+
+// Object is the name of what stands there: where it is the same, so is the content.
+func (d *dirEntry) Object() string { return d.Hash.String() }
+
 func (d *dirEntry) Info() (fs.FileInfo, error) { return d.fs.info(d.name, d.Entry) }
 
 type openFile struct {

@@ -151,11 +151,10 @@ func (b *Book) add(ctx context.Context, s Signer, own Verifier, now time.Time, m
 	if err != nil {
 		return opened{}, err
 	}
-	o := opened{file: file{Path(r), r.Sequence}, data: sealed, sum: digest(sealed)}
-	if o.verify(b.trust, Verifiers{own}); o.err != nil {
+	o := opened{file: file{path: Path(r), number: r.Sequence}, data: sealed, sum: digest(sealed)}
+	if o.verify(sealed, b.trust, Verifiers{own}); o.err != nil {
 		return opened{}, fmt.Errorf("receipt %d cannot be read back: %w", r.Sequence, o.err)
 	}
-	o.data = sealed
 	if err := b.state.apply(o.receipt); err != nil {
 		return opened{}, err
 	}

@@ -165,6 +165,11 @@ func Unseal(envelope []byte, vs Verifiers) (Receipt, error) {
 
 // openEnvelope verifies an envelope of one type and returns its payload and the key that signed.
 func openEnvelope(envelope []byte, payloadType string, vs Verifiers) ([]byte, Verifier, error) {
+	if id := namedKey(envelope); id != "" {
+		if _, known := vs.ByID(id); !known {
+			return nil, Verifier{}, notTrusted(id) // before megabytes of anybody's are decoded
+		}
+	}
 	env, err := decodeEnvelope(envelope, payloadType)
 	if err != nil {
 		return nil, Verifier{}, err
@@ -182,6 +187,21 @@ func openEnvelope(envelope []byte, payloadType string, vs Verifiers) ([]byte, Ve
 		return nil, Verifier{}, errors.New("envelope: payload is not in standard base64")
 	}
 	return payload, v, nil
+}
+
+// namedKey is the key that an envelope names, where its end is as Lapse writes it; else "".
+func namedKey(envelope []byte) string {
+	const before = `"signatures":[{"keyid":"`
+	end := envelope[max(0, len(envelope)-1024):]
+	at := bytes.LastIndex(end, []byte(before))
+	if at < 0 {
+		return ""
+	}
+	id, _, _ := bytes.Cut(end[at+len(before):], []byte(`"`))
+	if bytes.ContainsRune(id, '\\') {
+		return ""
+	}
+	return string(id)
 }
 
 // decodeEnvelope reads an envelope with one signature, in the form encodeEnvelope writes, without verifying it.

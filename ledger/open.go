@@ -14,8 +14,9 @@ import (
 // its place is for [Book.admit].
 type opened struct {
 	file
-	data    []byte // while its key is not known: it may be, by the time its place is reached
+	data    []byte // of one that was just made
 	sum     string // digest of the file; "": it cannot be read
+	unknown string // the key that it names and that is not known: it may be, by the time its place is reached
 	receipt Receipt
 	by      signedBy
 	proven  time.Time // when the signature is known to have been there; only where a certificate came with it
@@ -25,42 +26,68 @@ type opened struct {
 // errUnknownKey: signed by a key that may not sign receipts.
 var errUnknownKey = errors.New("which may not sign receipts")
 
-func notTrusted(id string) error { return fmt.Errorf("signed by %.100q, %w", id, errUnknownKey) }
+func notTrusted(id string) error { return unknownKey{id} }
+
+// unknownKey is errUnknownKey of one key.
+type unknownKey struct{ id string }
+
+func (e unknownKey) Error() string { return fmt.Sprintf("signed by %.100q, %v", e.id, errUnknownKey) }
+func (e unknownKey) Unwrap() error { return errUnknownKey }
 
 // openAll reads and verifies files on every processor: that is nearly all the work of reading a ledger, and each is a matter of its own.
+//
+// Anyone may push there. What one push of a few kilobytes can put at thousands of paths, as the same object, is read once; and nothing that
+// was read is kept, or what is to be taken would wait for a machine with more memory.
 func openAll(fsys fs.FS, files []file, t Trust, vs Verifiers) []opened {
 	all := make([]opened, len(files))
-	onEveryProcessor(len(files), func(i int) {
-		o := &all[i]
-		o.file = files[i]
-		data, err := readSmall(fsys, o.path, maxEnvelope)
-		if err != nil {
-			o.err = fmt.Errorf("cannot be read: %w", err)
-			return
+	first := map[string]int{}
+	var once []int
+	for i, f := range files {
+		all[i].file = f
+		if _, again := first[f.object]; f.object != "" && again {
+			continue
 		}
-		o.data, o.sum = data, digest(data)
-		o.verify(t, vs)
-	})
+		first[f.object] = i
+		once = append(once, i)
+	}
+	onEveryProcessor(len(once), func(i int) { all[once[i]].read(fsys, t, vs) })
+	for i, f := range files {
+		if at := first[f.object]; f.object != "" && at != i {
+			all[i] = all[at]
+			all[i].file = f
+		}
+	}
 	return all
 }
 
-// openAgain verifies those whose key was not known, after others have become known.
-func openAgain(all []opened, t Trust, vs Verifiers) {
+// openAgain verifies those whose key was not known, where it has become known.
+func openAgain(fsys fs.FS, all []opened, t Trust, vs Verifiers) {
 	onEveryProcessor(len(all), func(i int) {
-		if all[i].data != nil {
-			all[i].verify(t, vs)
+		if _, known := vs.ByID(all[i].unknown); known && all[i].unknown != "" {
+			all[i].read(fsys, t, vs)
 		}
 	})
 }
 
-func (o *opened) verify(t Trust, vs Verifiers) {
-	payload, by, err := t.open(o.data, PayloadType, vs)
+func (o *opened) read(fsys fs.FS, t Trust, vs Verifiers) {
+	data, err := readSmall(fsys, o.path, maxEnvelope)
+	if err != nil {
+		o.err = fmt.Errorf("cannot be read: %w", err)
+		return
+	}
+	o.sum = digest(data)
+	o.verify(data, t, vs)
+}
+
+func (o *opened) verify(data []byte, t Trust, vs Verifiers) {
+	payload, by, err := t.open(data, PayloadType, vs)
 	if err == nil {
 		o.receipt, err = decodeStatement(payload)
 	}
-	o.by, o.err = by, err
-	if !errors.Is(err, errUnknownKey) {
-		o.data = nil
+	o.by, o.err, o.unknown = by, err, ""
+	var unknown unknownKey
+	if errors.As(err, &unknown) {
+		o.unknown = unknown.id
 	}
 }
 

@@ -80,7 +80,7 @@ func ReadOf(repository int64, fsys fs.FS, t Trust) (*Book, error) {
 			items = append(items, it)
 		}
 		if changed {
-			openAgain(opened[i+1:], t, b.pool.all)
+			openAgain(fsys, opened[i+1:], t, b.pool.all)
 			prove(opened[i+1:])
 		}
 	}
@@ -132,7 +132,11 @@ func (b *Book) find(path, format string, args ...any) {
 type file struct {
 	path   string
 	number int
+	object string // name of its content, where the tree tells one: what has the same is the same; "": unknown
 }
+
+// object names the content of a file of a git tree without reading it.
+type object interface{ Object() string }
 
 var pathForm = regexp.MustCompile(`^receipts/[0-9]{4}/(?:0[1-9]|1[0-2])/([0-9]{7})/([0-9]{10})-([a-z]+)\.json$`)
 
@@ -164,7 +168,11 @@ func (b *Book) files(fsys fs.FS) ([]file, error) {
 		case !d.Type().IsRegular():
 			b.find(path, "not a plain file")
 		case ok:
-			files = append(files, file{path, number})
+			f := file{path: path, number: number}
+			if o, named := d.(object); named {
+				f.object = o.Object()
+			}
+			files = append(files, f)
 		case !isStateFile(path):
 			b.find(path, "does not belong in a ledger")
 		}
@@ -222,12 +230,16 @@ func (b *Book) follow(r Receipt) error {
 
 // chain checks that the items, sorted by sequence, are one chain without a gap, and folds them.
 func (b *Book) chain(items []item) {
+	follow := map[string]bool{} // what another builds upon
+	for _, it := range items {
+		follow[it.receipt.Previous] = true
+	}
 	for len(items) > 0 {
 		same := 1
 		for same < len(items) && items[same].receipt.Sequence == items[0].receipt.Sequence {
 			same++
 		}
-		it := b.choose(items[:same], items[same:])
+		it := b.choose(items[:same], follow)
 		items = items[same:]
 		b.link(it)
 		if err := b.state.apply(it.receipt); err != nil {
@@ -240,8 +252,8 @@ func (b *Book) chain(items []item) {
 	}
 }
 
-// choose picks from receipts with one sequence the one that the rest builds upon, or else one at its place.
-func (b *Book) choose(same, rest []item) item {
+// choose picks from receipts with one sequence the one that others build upon, or else one at its place.
+func (b *Book) choose(same []item, follow map[string]bool) item {
 	if len(same) == 1 {
 		return same[0]
 	}
@@ -251,7 +263,7 @@ func (b *Book) choose(same, rest []item) item {
 		if Path(it.receipt) == it.path {
 			score = 1
 		}
-		if slices.ContainsFunc(rest, func(next item) bool { return next.receipt.Previous == it.digest }) {
+		if follow[it.digest] {
 			score += 2
 		}
 		if score > rank {
@@ -287,17 +299,15 @@ func (b *Book) link(it item) {
 	}
 }
 
-// checkState compares the state that was kept with what the receipts add up to. None need be kept.
+// checkState compares the state that was kept with what the receipts add up to. None need be kept. What is there is read no further than
+// what is to be there: whoever may push there may make it as large as they like.
 func (b *Book) checkState(fsys fs.FS) {
-	found, err := stateFiles(fsys)
+	found, err := statePaths(fsys)
 	if err != nil {
-		b.find(StateFile, "cannot be read: %v", err)
+		b.find(StateFile, "cannot be listed: %v", err)
 		return
 	}
 	b.kept = map[string]string{}
-	for path, data := range found {
-		b.kept[path] = digest(data)
-	}
 	if len(found) == 0 {
 		return
 	}
@@ -306,15 +316,22 @@ func (b *Book) checkState(fsys fs.FS) {
 		b.find(StateFile, "cannot be compared: %v", err)
 		return
 	}
-	paths := slices.Collect(maps.Keys(found))
+	differs := map[string]bool{}
 	for path := range want {
-		if _, there := found[path]; !there {
-			paths = append(paths, path)
+		differs[path] = true
+	}
+	for _, path := range found {
+		data, there := want[path]
+		if there {
+			is, err := readSmall(fsys, path, int64(len(data)))
+			there = err == nil && bytes.Equal(is, data)
+		}
+		if b.kept[path], differs[path] = "", !there; there {
+			b.kept[path] = digest(data)
 		}
 	}
-	slices.Sort(paths)
-	for _, path := range paths {
-		if !bytes.Equal(found[path], want[path]) {
+	for _, path := range slices.Sorted(maps.Keys(differs)) {
+		if differs[path] {
 			b.find(path, "is not what the receipts add up to")
 		}
 	}

@@ -29,7 +29,8 @@ const (
 	holdingParts = "state/holdings/"
 
 	stateVersion = 2
-	maxState     = 16 << 20 // bytes of one part; git's reader takes no more
+	maxState     = 16 << 20  // bytes of one part; git's reader takes no more
+	maxStates    = 128 << 20 // bytes of all parts
 )
 
 var partForm = regexp.MustCompile(`^state/(?:grants|holdings)/[0-9a-f]{2}\.json$`)
@@ -114,23 +115,38 @@ func encodePart(files map[string][]byte, path string, v any) error {
 	return nil
 }
 
-// stateFiles reads the parts that were kept; none is no error.
-func stateFiles(fsys fs.FS) (map[string][]byte, error) {
-	files := map[string][]byte{}
+// statePaths are where parts were kept; none is no error.
+func statePaths(fsys fs.FS) ([]string, error) {
+	var paths []string
 	for _, root := range []string{StateFile, strings.TrimSuffix(grantParts, "/"), strings.TrimSuffix(holdingParts, "/")} {
 		err := fs.WalkDir(fsys, root, func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) && path == root {
 				return nil
 			}
-			if err != nil || d.IsDir() || !isStateFile(path) {
-				return err
+			if err == nil && !d.IsDir() && isStateFile(path) {
+				paths = append(paths, path)
 			}
-			files[path], err = readSmall(fsys, path, maxState)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
+	}
+	return paths, nil
+}
+
+// stateFiles reads the parts that were kept, all of them together no larger than they may be.
+func stateFiles(fsys fs.FS) (map[string][]byte, error) {
+	paths, err := statePaths(fsys)
+	if err != nil {
+		return nil, err
+	}
+	files, left := map[string][]byte{}, int64(maxStates)
+	for _, path := range paths {
+		if files[path], err = readSmall(fsys, path, min(maxState, left)); err != nil {
+			return nil, err
+		}
+		left -= int64(len(files[path]))
 	}
 	return files, nil
 }
