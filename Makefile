@@ -12,7 +12,7 @@ ACTIONLINT_VERSION := v1.7.12
 # Tests run workflows with them (cmd/lapse/runner_test.go names the same versions).
 RUNNERS := $(CACHE)/act-$(ACT_VERSION) $(CACHE)/actionlint-$(ACTIONLINT_VERSION)
 
-.PHONY: demo test fuzz build vet needs
+.PHONY: demo test fuzz chaos build vet needs
 
 demo:
 	$(GO) run ./cmd/lapse demo $(DEMO)
@@ -31,6 +31,18 @@ vet: $(STATICCHECK)
 # Every fuzz target for FUZZTIME. A crasher is written to the package's testdata/fuzz and is then a test for good.
 fuzz:
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) sh .ci/fuzz
+
+# Random histories against reconciles that are killed at every boundary: N in process, a tenth of that with the real program and SIGKILL.
+# SEED plays one history again, and tells all of it; FROM is the first seed. docs/reliability.md says what they show.
+N    ?= 1000
+FROM ?= 1
+chaos:
+ifdef SEED
+	@$(GO) test -count=1 -timeout 10m ./cmd/lapse -run 'TestA50A51RandomHistories' -v -chaos.seed $(SEED)
+else
+	@$(GO) test -count=1 -timeout 24h ./cmd/lapse -run 'TestA50A51RandomHistories|TestA50TheProgram' -v \
+		-chaos.n $(N) -chaos.from $(FROM) -chaos.all -chaos.programs $$(($(N) < 1000 ? 100 : $(N) / 10))
+endif
 
 $(STATICCHECK):
 	@echo "installing staticcheck $(STATICCHECK_VERSION) into $(CACHE)"

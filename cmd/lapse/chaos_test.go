@@ -29,7 +29,9 @@ var (
 	chaosN     = flag.Int("chaos.n", 40, "how many histories are played in process")
 	chaosSeed  = flag.Uint64("chaos.seed", 0, "play this one history, and tell all of it")
 	chaosFrom  = flag.Uint64("chaos.from", 1, "the first seed")
-	chaosSteps = flag.Int("chaos.steps", 40, "how many steps a history has")
+	chaosFirst = flag.Bool("chaos.first", false, "stop at the first rule that is broken")
+	chaosAll   = flag.Bool("chaos.all", false, "want every kind of step, fault and kill to have come")
+	chaosSteps = flag.Int("chaos.steps", 26, "how many steps a history has")
 )
 
 // reconcileOnce is lapse reconcile in a process of the harness: the wiring of the command, with the harness at every boundary.
@@ -135,31 +137,68 @@ func TestA50A51RandomHistoriesBreakNoRule(t *testing.T) {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	began := time.Now()
-	counts := map[string]int{}
+	counts, played := playAll(t)
+	took := time.Since(began)
+	t.Logf("%d histories from seed %d in %s: %.1f a second", played, *chaosFrom, took.Round(time.Second), float64(played)/took.Seconds())
+	for _, k := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("%7d %s", counts[k], k)
+	}
+	if *chaosAll {
+		wantAll(t, counts)
+	}
+}
+
+// playAll plays as many histories as were asked for, as many at once as there are processors and one.
+func playAll(t *testing.T) (counts map[string]int, played int) {
+	counts = map[string]int{}
 	var mu sync.Mutex
 	seeds := make(chan uint64)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) + 1 {
 		wg.Go(func() {
 			for seed := range seeds {
-				r := history(t, seed, chaos.Generate(seed, *chaosSteps))
+				steps := chaos.Generate(seed, *chaosSteps)
+				r := history(t, seed, steps)
 				mu.Lock()
 				chaos.Sum(counts, r.Counts)
-				mu.Unlock()
-				if r.Broken != nil {
+				played++
+				if r.Broken != nil && !(*chaosFirst && t.Failed()) {
 					t.Errorf("seed %d: %v", seed, r.Broken)
 				}
+				mu.Unlock()
 			}
 		})
 	}
 	for i := range *chaosN {
+		mu.Lock()
+		stop := *chaosFirst && t.Failed()
+		mu.Unlock()
+		if stop {
+			break
+		}
 		seeds <- *chaosFrom + uint64(i)
 	}
 	close(seeds)
 	wg.Wait()
-	took := time.Since(began)
-	t.Logf("%d histories from seed %d in %s: %.1f a second", *chaosN, *chaosFrom, took.Round(time.Second), float64(*chaosN)/took.Seconds())
-	for _, k := range slices.Sorted(maps.Keys(counts)) {
-		t.Logf("%7d %s", counts[k], k)
+	return counts, played
+}
+
+// wantAll fails where something was never tried: a harness that tries nothing finds nothing.
+func wantAll(t *testing.T, counts map[string]int) {
+	var want []string
+	for _, k := range chaos.Kinds() {
+		want = append(want, "step "+string(k))
+	}
+	for _, b := range chaos.Boundaries() {
+		want = append(want, "killed "+b)
+	}
+	for _, k := range []string{"approved", "refused", "intended", "given", "taken", "kept", "ended"} {
+		want = append(want, "receipt "+k)
+	}
+	want = append(want, "fault of the forge", "fault of the vault", "meanwhile", "runs at once", "merge by merge", "merge by squash", "merge by rebase")
+	for _, k := range want {
+		if counts[k] == 0 {
+			t.Errorf("in all histories there was no %q", k)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package chaos
 import (
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -80,8 +81,10 @@ func (w *World) judgedAll() {
 			h = parents[0]
 		}
 	}
-	for _, v := range w.oracle.versions {
-		if line[v.by.tip] && v.verdict == "" && v.user != "" && !v.adrift {
+	overtaken := map[string]bool{} // a later version was approved while this one could not be judged
+	for _, v := range slices.Backward(w.oracle.versions) {
+		overtaken[v.id] = overtaken[v.id] || v.verdict == "approved"
+		if line[v.by.tip] && !overtaken[v.id] && v.verdict == "" && v.user != "" && !v.adrift {
 			w.breaks(Restored, "nobody judged %s at %.12s", v.id, v.by.tip)
 		}
 	}

@@ -25,7 +25,9 @@
 //	                                  something; Chain: the remote ledger only grows, one     again
 //	                                  child to a commit; Shrink: Lapse's commits on main only
 //	                                  remove what is over
-//	8 limits never keep access alive  Limits: one run takes at most so many before their end  Restored: what is past its end is gone
+//	8 limits never keep access alive  Limits: one run takes at most so many before their end; Restored: what is past its end is gone
+//	                                  Overdue: a run that nothing failed leaves nothing due,
+//	                                  though giving is stopped
 //	9 one failure stays one failure   Owed: nobody loses what they should hold                Owed: everything due is held, though
 //	                                                                                          files on main are broken
 //	10 nothing is trusted as text     Secrets: in no output, on no ledger                     the same
@@ -52,11 +54,17 @@ const (
 	Frozen     Rule = "nothing is given while history is lost"
 	Chain      Rule = "the ledger only grows"
 	Shrink     Rule = "Lapse's own commits only shrink"
+	Overdue    Rule = "what is past its end is taken whatever else is wrong"
 	Limits     Rule = "limits hold back what is no expiry"
 	Owed       Rule = "nobody loses what they should hold"
 	Restored   Rule = "after faults stop one run puts everything right"
 	Secrets    Rule = "no secret in any output"
 )
+
+// Rules are all of them.
+func Rules() []Rule {
+	return []Rule{Unapproved, Intent, Proof, Kept, Frozen, Chain, Shrink, Overdue, Limits, Owed, Restored, Secrets}
+}
 
 // Violation is a rule that was broken, and the step in which that was seen.
 type Violation struct {

@@ -51,7 +51,7 @@ func (c configuration) files(vault string, one bool) map[string]string {
 }
 
 // limit is limits.unexplained_revocations.
-const limit = 3
+const limit = 1
 
 var everybody = []struct {
 	login string

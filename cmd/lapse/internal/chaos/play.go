@@ -138,11 +138,19 @@ func (w *World) reconcile(rng *rand.Rand) {
 		if n == 1 && rng.IntN(5) == 0 {
 			m = w.machines[1]
 		}
-		odds := 0
-		if rng.IntN(3) > 0 {
-			odds = pick(rng, []int{12, 40, 100, 250, 600})
+		p := w.newProcess(rand.New(rand.NewPCG(rng.Uint64(), 3)), m, 0)
+		switch rng.IntN(4) {
+		case 0:
+			p.odds = pick(rng, []int{12, 40, 100, 250, 600})
+		case 1, 2:
+			p.aim, p.wait = pick(rng, Boundaries()), rng.IntN(6)
+			switch { // some a run has few of, and some only where there is something to do
+			case strings.HasSuffix(p.aim, "push of main"), strings.HasSuffix(p.aim, "give at a target"), strings.HasSuffix(p.aim, "take at a target"):
+				p.wait = 0
+			case strings.Contains(p.aim, "push of"), strings.HasSuffix(p.aim, "target"):
+				p.wait %= 2
+			}
 		}
-		p := w.newProcess(rand.New(rand.NewPCG(rng.Uint64(), 3)), m, odds)
 		w.failVault(rng, p)
 		all = append(all, p)
 	}
@@ -151,8 +159,22 @@ func (w *World) reconcile(rng *rand.Rand) {
 		w.together(rng, all)
 	} else {
 		w.run(all[0])
+		w.overdue(all[0])
 	}
 	w.accounted()
+}
+
+// overdue finds what is past its end after a run that nothing kept from taking it, whatever else was wrong.
+func (w *World) overdue(p *Process) {
+	if p.isDead() || p.faulty || p.m.skew != 0 {
+		return
+	}
+	held, now := w.held(), p.began
+	for h, until := range w.oracle.known {
+		if held[h] && !until.IsZero() && !now.Before(until) && w.oracle.wants(now)[h] == nil && !w.oracle.byHand[h] {
+			w.breaks(Overdue, "%s was due at %s, and a run at %s left it", h, clockText(until), clockText(now))
+		}
+	}
 }
 
 // run runs one process to its end.
@@ -194,7 +216,7 @@ func (w *World) together(rng *rand.Rand, all []*Process) {
 }
 
 func (w *World) failVault(rng *rand.Rand, p *Process) {
-	switch rng.IntN(12) {
+	switch rng.IntN(8) {
 	case 0:
 		p.faults = vaultFaults{down: true, lists: rng.IntN(4)}
 	case 1:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +31,9 @@ type Process struct {
 	rng    *rand.Rand
 	ctx    context.Context
 	cancel context.CancelFunc
-	odds   int // it is killed at one boundary of so many; 0: never
+	odds   int    // it is killed at one boundary of so many; 0: never
+	aim    string // or at this kind of boundary, where it comes for the wait-th time
+	wait   int
 	faulty bool
 	faults vaultFaults
 	since  int // oracle.seq when it began
@@ -42,7 +45,8 @@ type Process struct {
 	phase  string
 	cuts   map[string]int // by phase and target: how many more boundaries it passes
 	dying  string         // the phase in which it is killed
-	newest time.Time      // of what Now has said
+	began  time.Time      // what Now said first
+	newest time.Time      // and last
 	takes  int            // of what is not past its end
 }
 
@@ -69,6 +73,9 @@ func (p *Process) Now() time.Time {
 	now := p.w.Clock().Add(p.m.skew)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.began.IsZero() {
+		p.began = now
+	}
 	if now.After(p.newest) {
 		p.newest = now
 	}
@@ -126,7 +133,7 @@ func (p *Process) at(thread, doing, kind string) error {
 		return err
 	}
 	p.place++
-	if p.dying != "" || p.odds > 0 && p.rng.IntN(p.odds) == 0 {
+	if p.dying != "" || p.hit(kind) {
 		if p.dying == "" {
 			p.w.count("killed " + kind)
 		}
@@ -134,13 +141,34 @@ func (p *Process) at(thread, doing, kind string) error {
 		p.mu.Unlock()
 		return ErrKilled
 	}
-	meanwhile := p.odds > 0 && p.w.alone() && p.rng.IntN(60) == 0
+	meanwhile := (p.odds > 0 || p.aim != "") && p.w.alone() && p.rng.IntN(60) == 0
 	p.mu.Unlock()
 	if meanwhile {
 		p.w.meanwhile(p.rng)
 	}
 	p.w.turns.pass(p)
 	return nil
+}
+
+// hit says whether the process is killed at a boundary of the kind.
+func (p *Process) hit(kind string) bool {
+	if kind == p.aim {
+		p.wait--
+		return p.wait < 0
+	}
+	return p.odds > 0 && p.rng.IntN(p.odds) == 0
+}
+
+// Boundaries are the kinds at which a process may be killed.
+func Boundaries() []string {
+	var out []string
+	for _, what := range []string{
+		"an API call", "a fetch", "asking where to push", "a push of lapse-ledger", "a push of main", "a push of heartbeat",
+		"a list at a target", "a give at a target", "a take at a target",
+	} {
+		out = append(out, "before "+what, "after "+what)
+	}
+	return out
 }
 
 // aside is a boundary of one of several that go side by side.
@@ -153,7 +181,7 @@ func (p *Process) aside(thread, doing, kind string) error {
 	if phase != p.phase {
 		p.phase = phase
 		p.cuts = map[string]int{}
-		if p.odds > 0 && p.rng.IntN(p.odds) < 4 {
+		if p.odds > 0 && p.rng.IntN(p.odds) < 4 || strings.Contains(p.aim, " "+doing+" ") && p.hit(p.aim) {
 			p.dying = phase
 			for _, target := range []string{"github", "vault"} {
 				p.cuts[target] = p.rng.IntN(6)
