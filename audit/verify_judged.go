@@ -141,13 +141,41 @@ func (v *verifier) lost(reason string) {
 
 // report makes a finding, or tells of it, if a person has accepted what it is about.
 func (v *verifier) report(f Finding, as ledger.Loss) {
-	for _, a := range v.accepted[as] {
-		if a.Sequence > v.at.Sequence && (as != ledger.Unapproved || a.Accepted.Was == f.Commit) {
+	may := v.accepted[as]
+	if as == ledger.Unapproved {
+		may = append(may[:len(may):len(may)], v.accepted[ledger.LossOfMain]...)
+	}
+	for _, a := range may {
+		if v.about(a, f, as) {
 			v.out.Accepted = append(v.out.Accepted, Accepted{Finding: f, By: a.Accepted.By.Login, Because: a.Accepted.Because})
 			return
 		}
 	}
 	v.out.Findings = append(v.out.Findings, f)
+}
+
+// about says whether a person accepted just this: a commit by its name, whatever is wrong with it; what main had lost before, with main as
+// it was then in its place. If main has not even that any more, it lost something else since, and nobody can tell which of both it was.
+func (v *verifier) about(a Sealed, f Finding, as ledger.Loss) bool {
+	switch {
+	case a.Accepted.What == ledger.Unapproved:
+		return a.Accepted.Was == f.Commit
+	case as == ledger.Unapproved:
+		return f.Receipt == "" && v.broughtIn(a).has(v.line.place(f.Commit))
+	}
+	return a.Sequence > v.at.Sequence && v.line.has(a.Accepted.Now)
+}
+
+// broughtIn is the steps of main that came in place of what was lost and were not to be judged: from behind the last that a reconcile had
+// looked at before, up to where the next was to go on. They give nothing.
+func (v *verifier) broughtIn(a Sealed) stretch {
+	s := stretch{-1, v.line.place(a.Main)}
+	for _, r := range v.Receipts {
+		if r.Sequence < a.Sequence {
+			s.after = max(s.after, v.line.place(r.Main))
+		}
+	}
+	return s
 }
 
 func acceptances(rs []Sealed) map[ledger.Loss][]Sealed {

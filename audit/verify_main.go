@@ -169,6 +169,8 @@ func (v *verifier) step(s MainStep, looked bool, what string) {
 	switch waits := v.Now.Sub(s.At); {
 	case looked:
 		v.report(Finding{Rule: RuleUnjudged, Commit: s.Hash, Reason: what + ", and no receipt tells of it"}, ledger.Unapproved)
+	case waits < -skew:
+		v.report(Finding{Rule: RuleUnjudged, Commit: s.Hash, Reason: fmt.Sprintf("%s, and says that it is of %s, which is yet to come: nobody can tell how long it waits to be judged", what, s.At.UTC().Format(time.RFC3339))}, ledger.Unapproved)
 	case waits > patience:
 		v.report(Finding{Rule: RuleUnjudged, Commit: s.Hash, Reason: fmt.Sprintf("%s, on %s, and no reconcile has judged it since", what, s.At.UTC().Format(time.RFC3339))}, ledger.Unapproved)
 	default:

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,9 @@ func TestEachBreachIsFoundByItsRule(t *testing.T) {
 		"a step that waits for days": {RuleUnjudged, func(h *History) {
 			h.Main = append(h.Main, MainStep{Hash: other, At: h.Now.Add(-48 * time.Hour), Files: []FileStep{{Path: "grants/b.yaml", ID: "b", After: &FileVersion{}}}})
 		}},
+		"a step that says it is yet to come": {RuleUnjudged, func(h *History) {
+			h.Main = append(h.Main, MainStep{Hash: other, At: h.Now.Add(48 * time.Hour), Files: []FileStep{{Path: "grants/b.yaml", ID: "b", After: &FileVersion{}}}})
+		}},
 		"a file that is no grant": {RuleUnasked, func(h *History) { h.Main[0].Files[0].Path, h.Main[0].Files[0].ID = "grants/x.txt", "" }},
 		"a grant that nobody asked for": {RuleUnasked, func(h *History) {
 			h.until(2)
@@ -198,11 +202,16 @@ func TestWhatAPersonAcceptedIsToldAndNoFinding(t *testing.T) {
 		as     ledger.Acceptance
 		told   bool
 	}{
-		"a push":                 {refused, ledger.Acceptance{What: ledger.Unapproved, Was: asked}, true},
-		"another push":           {refused, ledger.Acceptance{What: ledger.Unapproved, Was: other}, false},
-		"a main that was lost":   {func(h *History) { h.Receipts[6].Main = other }, ledger.Acceptance{What: ledger.LossOfMain, Was: other, Now: cleared}, false},
-		"an approval with it":    {func(h *History) { h.Receipts[1].Commit, h.Receipts[1].Judged.Merged = other, other }, ledger.Acceptance{What: ledger.LossOfMain, Was: other, Now: cleared}, true},
-		"a loss of another kind": {func(h *History) { h.Receipts[1].Commit, h.Receipts[1].Judged.Merged = other, other }, ledger.Acceptance{What: ledger.LossOfAnchor, Place: "x", Was: ledger.NoneThere}, false},
+		"a push": {refused, ledger.Acceptance{What: ledger.Unapproved, Was: asked}, true},
+		"all of a push": {func(h *History) {
+			h.Main[0].Files = append(h.Main[0].Files, FileStep{Path: "grants/x.txt", After: &FileVersion{}})
+		}, ledger.Acceptance{What: ledger.Unapproved, Was: asked}, true},
+		"another push":                {refused, ledger.Acceptance{What: ledger.Unapproved, Was: other}, false},
+		"a main that was lost":        {func(h *History) { h.Receipts[6].Main = other }, ledger.Acceptance{What: ledger.LossOfMain, Was: other, Now: cleared}, false},
+		"an approval with it":         {func(h *History) { h.Receipts[1].Commit, h.Receipts[1].Judged.Merged = other, other }, ledger.Acceptance{What: ledger.LossOfMain, Was: other, Now: cleared}, true},
+		"a loss before another":       {func(h *History) { h.Receipts[1].Commit, h.Receipts[1].Judged.Merged = other, other }, ledger.Acceptance{What: ledger.LossOfMain, Was: other, Now: strings.Repeat("5", 40)}, false},
+		"a step that main had before": {func(h *History) { h.Main[0].Files[0].ID = "b" }, ledger.Acceptance{What: ledger.LossOfMain, Was: other, Now: cleared}, false},
+		"a loss of another kind":      {func(h *History) { h.Receipts[1].Commit, h.Receipts[1].Judged.Merged = other, other }, ledger.Acceptance{What: ledger.LossOfAnchor, Place: "x", Was: ledger.NoneThere}, false},
 	} {
 		h := sound()
 		r6 := h.Receipts[6]

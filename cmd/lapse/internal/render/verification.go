@@ -63,6 +63,7 @@ func (w wording) counts(v Verified) []item {
 	c := v.Verified
 	return []item{
 		{line: fmt.Sprintf("main at %s, %s since the ledger began; the ledger at %s", w.name(short(v.Main)), plural(c.MainCommits, "commit"), w.name(short(v.Ledger)))},
+		{line: fmt.Sprintf("the ledger of repository %d, by its own word", v.Repository)},
 		{line: fmt.Sprintf("%s in %s, from %s to %s", plural(c.Receipts, "receipt"), plural(c.LedgerCommits, "commit"), instant(c.First), instant(c.Last))},
 		{line: fmt.Sprintf("%d approved and %d refused, judged again; %s of the configuration approved", c.Approved, c.Refused, plural(c.Configurations, "version"))},
 		{line: fmt.Sprintf("given %d times, taken %d times, held still %d", c.Given, c.Taken, c.Held)},
