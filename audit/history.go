@@ -59,6 +59,7 @@ type LedgerCommit struct {
 	Spoilt  []ledger.Finding // by [ledger.CheckCommit]
 	Adds    []int            // sequences of the receipts that it adds and that verified
 	Trouble string           // what is wrong with its signature; "": one of the keys signed it with which those receipts are signed
+	Throws  bool             // it does nothing but throw the stored state away
 	Err     error            // it cannot be read
 }
 

@@ -32,6 +32,14 @@ const (
 	RuleForge         Rule = "forge"         // the forge shows the same
 )
 
+// Rules are all of them, in the order in which findings are told: what breaks first, the others often follow from.
+func Rules() []Rule {
+	return []Rule{
+		RuleReceipt, RuleCommit, RuleSignature, RuleState, RuleTime, RuleVerdict, RuleConfiguration, RuleBytes, RuleOffMain,
+		RuleUnjudged, RuleUnasked, RuleRemoval, RuleGive, RuleIntent, RuleEnd, RuleHeld, RuleForge,
+	}
+}
+
 // Finding is one breach of a rule.
 type Finding struct {
 	Rule    Rule   `json:"rule"`
@@ -163,8 +171,12 @@ func (v *verifier) finish() Verification {
 	v.out.Verified.LedgerCommits, v.out.Verified.MainCommits = len(v.Ledger), len(v.Main)
 	v.out.Overruns = overruns(v.given)
 	v.out.Findings = append([]Finding{}, v.out.Findings...) // none is [] in JSON
+	place := map[Rule]int{}
+	for i, r := range Rules() {
+		place[r] = i
+	}
 	slices.SortStableFunc(v.out.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Receipt, b.Receipt), cmp.Compare(a.Commit, b.Commit), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(place[a.Rule], place[b.Rule]), cmp.Compare(a.Receipt, b.Receipt), cmp.Compare(a.Commit, b.Commit))
 	})
 	v.out.Findings = slices.Compact(v.out.Findings)
 	return v.out

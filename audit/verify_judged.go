@@ -30,9 +30,23 @@ func (v *verifier) judged() {
 	v.again()
 	if r.Kind == ledger.Approved {
 		v.approved()
-	} else if !r.Judged.Asked {
+	} else if r.Judged.Asked {
+		v.pushedPast()
+	} else {
 		v.unasked()
 	}
+}
+
+// pushedPast tells of what was merged against its verdict. It came by pull request and gave nothing, so that it breaks no rule.
+func (v *verifier) pushedPast() {
+	what, by := "a change of the configuration", ""
+	if g := v.at.Grant; g != nil {
+		what = "grant " + g.ID
+		if g.Pull != 0 {
+			by = fmt.Sprintf(" by pull request #%d", g.Pull)
+		}
+	}
+	v.out.Notes = append(v.out.Notes, fmt.Sprintf("%s was merged%s as %.12s though its verdict was %s; it was refused and gave nothing (%s)", what, by, v.at.Commit, v.at.Judged.Is, v.at.Path))
 }
 
 // notAgain is about a verdict that cannot be come to again. What main has lost a clone has not either, which is told already.

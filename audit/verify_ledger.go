@@ -30,7 +30,10 @@ func (v *verifier) branch() {
 		for _, f := range c.Spoilt {
 			v.find(RuleCommit, f.Path, c.Hash, f.Text)
 		}
-		if c.Trouble != "" {
+		switch {
+		case c.Throws:
+			v.out.Notes = append(v.out.Notes, fmt.Sprintf("commit %.12s of the ledger threw the stored state away, which proves nothing and comes back from the receipts", c.Hash))
+		case c.Trouble != "":
 			v.find(RuleSignature, "", c.Hash, c.Trouble)
 		}
 		for _, n := range slices.Sorted(slices.Values(c.Adds)) {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lapse-access/lapse/ledger"
@@ -120,7 +121,9 @@ func (v *verifier) walked() int {
 		return at
 	}
 	v.at = v.Receipts[len(v.Receipts)-1]
-	v.lost(fmt.Sprintf("the last that a reconcile saw of main, %.12s, is not on its line of first parents", v.state.Main))
+	if v.at.Commit != v.state.Main || !slices.ContainsFunc(v.out.Findings, func(f Finding) bool { return f.Rule == RuleOffMain && f.Commit == v.at.Commit }) {
+		v.lost(fmt.Sprintf("the last that a reconcile saw of main, %.12s, is not on its line of first parents", v.state.Main))
+	}
 	last := 0
 	for _, r := range v.Receipts {
 		last = max(last, v.line.place(r.Commit))

@@ -231,6 +231,58 @@ func TestWhatAPersonAcceptedIsToldAndNoFinding(t *testing.T) {
 	}
 }
 
+// Whoever reads the first line of many reads what broke, and not what followed from it.
+func TestFindingsAreToldWithTheCauseFirst(t *testing.T) {
+	h := sound()
+	h.until(4)
+	h.Main = h.Main[:1]
+	h.Ledger[0].Trouble = "x"
+	h.Spoilt = []ledger.Finding{{Path: ledger.StateFile, Text: "x"}, {Path: "receipts/z", Text: "x"}}
+	var got []Rule
+	for _, f := range Verify(h).Findings {
+		got = append(got, f.Rule)
+	}
+	if want := []Rule{RuleReceipt, RuleSignature, RuleState, RuleHeld}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if all := Rules(); !slices.Equal(slices.Compact(slices.Sorted(slices.Values(all))), slices.Sorted(slices.Values(all))) {
+		t.Errorf("a rule twice: %v", all)
+	}
+}
+
+func TestACommitThatMainHasLostIsOneFinding(t *testing.T) {
+	h := sound()
+	h.until(2)
+	h.Main = nil
+	h.Receipts[1].Main = asked
+	if found := Verify(h).Findings; len(found) != 1 || found[0].Rule != RuleOffMain {
+		t.Errorf("%+v", found)
+	}
+}
+
+// What is no breach and should be known all the same.
+func TestWhatBreaksNoRuleIsToldInANote(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(h *History)
+		want   string
+	}{
+		"a merge past a red check": {func(h *History) {
+			h.until(2)
+			h.Main = h.Main[:1]
+			h.Receipts[1].Kind, h.Receipts[1].Grant.Pull = ledger.Refused, 7
+			h.Receipts[1].Judged.Was, h.Receipts[1].Judged.Is = checks.OutcomeWaiting, checks.OutcomeWaiting
+		}, "grant a was merged by pull request #7 as 222222222222 though its verdict was waiting; it was refused and gave nothing"},
+		"the state thrown away": {func(h *History) { h.Ledger[1].Throws, h.Ledger[1].Trouble = true, "x" }, "commit c2 of the ledger threw the stored state away"},
+	} {
+		h := sound()
+		tc.change(&h)
+		v := Verify(h)
+		if len(v.Findings) > 0 || !slices.ContainsFunc(v.Notes, func(n string) bool { return strings.HasPrefix(n, tc.want) }) {
+			t.Errorf("%s: notes %q, findings %+v", name, v.Notes, v.Findings)
+		}
+	}
+}
+
 func TestPercentilesAreByNearestRank(t *testing.T) {
 	var all []Overrun
 	for i := range 200 {

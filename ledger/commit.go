@@ -37,6 +37,18 @@ func CheckCommit(first bool, parents int, changes []grants.FileChange) []Finding
 	return findings
 }
 
+// ThrowsStateAway says whether a commit does nothing but that. Anybody may: the state proves nothing, and comes back from the receipts.
+func ThrowsStateAway(changes []grants.FileChange) bool {
+	whole := false
+	for _, c := range changes {
+		if c.After != nil || !isStateFile(c.Path) {
+			return false
+		}
+		whole = whole || c.Path == StateFile
+	}
+	return whole
+}
+
 func badChange(c grants.FileChange) string {
 	_, receipt := receiptNumber(c.Path)
 	switch {

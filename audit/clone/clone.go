@@ -198,6 +198,7 @@ func (r *reader) readCommit(parent, h gitrepo.Hash, byPath map[string]int) (audi
 		}
 	}
 	out.Spoilt = ledger.CheckCommit(parent.IsZero(), len(c.Parents), changes)
+	out.Throws = !parent.IsZero() && ledger.ThrowsStateAway(changes)
 	out.Trouble = r.trouble(h, keys)
 	return out, adds
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +27,9 @@ func TestAVerificationSaysWhatIsWrongAndWhatItRestsOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Verified: 1 finding\n", "the keys were taken on trust from .lapse/trust at commit c0ffee of the clone itself", "unasked, c0ffee, commit c0ffee",
+		"Something is wrong: 1 finding\n", "the keys were taken on trust from .lapse/trust at commit c0ffee of the clone itself", "unasked, c0ffee, commit c0ffee",
 		"half within the second, 99 of 100 within 1 minute, all within 1 minute", "accepted by c0ffee", "GitHub was not asked",
+		"\n  unasked: ask who pushed it",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
@@ -36,6 +38,31 @@ func TestAVerificationSaysWhatIsWrongAndWhatItRestsOn(t *testing.T) {
 	b.Reset()
 	if err := Verification(&b, Verified{}, TerminalOptions{}); err != nil || !strings.HasPrefix(b.String(), "Verified: nothing is wrong\n") {
 		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
+func TestEveryRuleHasARemedyAndOnlyOne(t *testing.T) {
+	var has []audit.Rule
+	for _, r := range remedies() {
+		has = append(has, r.rules...)
+	}
+	want := audit.Rules()
+	slices.Sort(has)
+	slices.Sort(want)
+	if !slices.Equal(has, want) {
+		t.Errorf("remedies for %v\nwant %v", has, want)
+	}
+}
+
+// Under the wrong key everything is a finding: what is wrong is said first, and no date is made up.
+func TestWhereNoReceiptVerifiesTheKeyIsAskedAbout(t *testing.T) {
+	var b bytes.Buffer
+	v := Verified{Keys: []string{"SHA256:abc"}, Verification: audit.Verification{Verified: audit.Counts{LedgerCommits: 2}, Findings: []audit.Finding{{Rule: audit.RuleReceipt}}}}
+	if err := Verification(&b, v, TerminalOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "\nwarning: not one receipt verifies: is SHA256:abc what signed when this ledger began?") || strings.Contains(b.String(), "0001") {
+		t.Error(b.String())
 	}
 }
 
