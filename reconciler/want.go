@@ -32,7 +32,7 @@ type Note struct {
 //	yes               | yes                 | by the account of the approved configuration
 //	yes               | no, or not the same | nothing
 //	yes               | cannot be read      | as approved: a broken file takes nothing before its time
-//	no                | yes                 | nothing
+//	no                | yes                 | nothing: what was approved away does not come back by a push
 func Want(now time.Time, live map[string]ledger.Grant, approved, tip *grants.Configuration) ([]Wanted, []Note) {
 	byKey := map[string]*Wanted{}
 	var notes []Note
@@ -98,6 +98,9 @@ func accountFor(g ledger.Grant, e grants.Entitlement, approved, tip *grants.Conf
 	account, ok := approved.Account(approved.People.People[g.User], e.Target)
 	if !ok {
 		return "", fmt.Sprintf("people.yaml names no account of %s at %s", g.User, e.Target)
+	}
+	if !names(approved, g.Role, e) {
+		return "", fmt.Sprintf("role %s no longer names %s, by the configuration that was approved", g.Role, e.Key())
 	}
 	if !tip.Usable {
 		return account, ""

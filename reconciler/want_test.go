@@ -68,6 +68,9 @@ func TestLiveGrantsGiveWhatWasApprovedAndNeverMore(t *testing.T) {
 		{"a role that shrinks on main gives less, even unapproved", both, nil, func(c *grants.Configuration) {
 			c.Roles["r"] = grants.Role{Name: "r", Entitlements: []grants.Entitlement{team}}
 		}, []string{"github 7 until 13:00"}},
+		{"what was approved away does not come back by a push", both, func(c *grants.Configuration) {
+			c.Roles["r"] = grants.Role{Name: "r", Entitlements: []grants.Entitlement{team}}
+		}, nil, []string{"github 7 until 13:00"}},
 		{"a role that is deleted on main gives nothing", both, nil, func(c *grants.Configuration) { delete(c.Roles, "r") }, []string{}},
 		{"a role that cannot be read takes nothing before its time", both, nil, func(c *grants.Configuration) {
 			delete(c.Roles, "r")

@@ -204,10 +204,11 @@ func (o *oracle) wants(now time.Time) map[holding]*version {
 		if now.Before(v.start) || !now.Before(v.end) {
 			continue
 		}
+		approved := o.approved.entitlements(v.role, o.w.o.One)
 		still := tip.configuration.entitlements(v.role, o.w.o.One)
 		for _, e := range v.entitlements {
 			was, is := o.approved.account(v.user, e), tip.configuration.account(v.user, e)
-			if was == "" || was != is || !slices.Contains(still, e) {
+			if was == "" || was != is || !slices.Contains(approved, e) || !slices.Contains(still, e) {
 				continue
 			}
 			h := holding{e, was}
@@ -227,6 +228,8 @@ func (o *oracle) justifies(h holding, now time.Time, since int) string {
 			continue
 		}
 		switch {
+		case !slices.Contains(o.approved.entitlements(v.role, o.w.o.One), h.entitlement):
+			why = "role " + v.role + " no longer names it, by the configuration that was approved"
 		case v.over != 0 && v.over < since:
 			why = v.id + ", which gives it, was over before the run began"
 		case now.Before(v.start.Add(-skewAllowed)) || !now.Before(v.end):
