@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 // Anchor is where a checkpoint is kept outside the forge, by the word of one configuration.
@@ -90,7 +92,7 @@ func (s *State) applyAccepted(r Receipt) {
 
 func acceptedSubject(a Acceptance) Subject {
 	if a.What == LossOfAnchor {
-		return Subject{"anchor", sha256Set(digest([]byte(a.Place)))}
+		return Subject{"anchor", sha256Set(grants.Digest([]byte(a.Place)))}
 	}
 	name := map[Loss]string{LossOfMain: "main", LossOfLedger: Branch, Unapproved: "commit"}[a.What]
 	return Subject{name, map[string]string{"gitCommit": a.Was}}
@@ -148,16 +150,20 @@ func checkAcceptance(a Acceptance) error {
 }
 
 func checkLostLedger(a Acceptance) error {
-	if a.Place != "" || !commitForm.MatchString(a.Was) || a.Now != "" && !commitForm.MatchString(a.Now) || a.First < 0 || a.Last < a.First || a.Gone && len(a.Holdings) > 0 {
+	badTips := !commitForm.MatchString(a.Was) || a.Now != "" && !commitForm.MatchString(a.Now)
+	if badTips || a.Place != "" || a.First < 0 || a.Last < a.First || a.Gone && len(a.Holdings) > 0 {
 		return errors.New("accepted: it does not say which ledger was lost, and nothing else")
 	}
-	if !slices.ContainsFunc(a.Grants, func(id string) bool { return !isName(id) }) {
-		for _, h := range a.Holdings {
-			if err := checkEntitlement(h.Entitlement); err != nil || !isName(h.Account) || h.Kind != Intended && h.Kind != Given && h.Kind != Kept && h.Kind != Taken {
-				return fmt.Errorf("accepted: no holding that a receipt can tell of: %w", errors.Join(err, errors.New(string(h.Kind))))
-			}
-		}
-		return nil
+	if slices.ContainsFunc(a.Grants, func(id string) bool { return !isName(id) }) {
+		return errors.New("accepted: a grant without an id")
 	}
-	return errors.New("accepted: a grant without an id")
+	for _, h := range a.Holdings {
+		if err := checkEntitlement(h.Entitlement); err != nil {
+			return fmt.Errorf("accepted: no holding that a receipt can tell of: %w", err)
+		}
+		if !isName(h.Account) || !slices.Contains([]Kind{Intended, Given, Kept, Taken}, h.Kind) {
+			return fmt.Errorf("accepted: no holding that a receipt can tell of: kind %.20q, account %.100q", h.Kind, h.Account)
+		}
+	}
+	return nil
 }

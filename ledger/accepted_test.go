@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 func TestWhatLostReceiptsSaidIsHeldIsKnownAfterItWasAccepted(t *testing.T) {
@@ -94,7 +96,7 @@ func TestAnAcceptanceSaysWhoAndWhatAndNothingElse(t *testing.T) {
 }
 
 func aCheckpoint() Checkpoint {
-	return Checkpoint{Repository: repository, Main: commitA, Ledger: commitB, Sequence: 7, Last: digest([]byte("7")), Time: monday}
+	return Checkpoint{Repository: repository, Main: commitA, Ledger: commitB, Sequence: 7, Last: grants.Digest([]byte("7")), Time: monday}
 }
 
 func TestACheckpointIsReadAsItWasSealed(t *testing.T) {
@@ -140,9 +142,9 @@ func TestA60WhatIsNoCheckpointOfLapsePassesForNone(t *testing.T) {
 	}
 	for name, payload := range map[string]string{
 		"nothing":         `{}`,
-		"a later version": `{"version":2,"repository":731,"main":"` + commitA + `","ledger":"` + commitB + `","sequence":7,"last":"` + digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
-		"a key twice":     `{"version":1,"version":1,"repository":731,"main":"` + commitA + `","ledger":"` + commitB + `","sequence":7,"last":"` + digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
-		"no ledger":       `{"version":1,"repository":731,"main":"` + commitA + `","ledger":"","sequence":7,"last":"` + digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
+		"a later version": `{"version":2,"repository":731,"main":"` + commitA + `","ledger":"` + commitB + `","sequence":7,"last":"` + grants.Digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
+		"a key twice":     `{"version":1,"version":1,"repository":731,"main":"` + commitA + `","ledger":"` + commitB + `","sequence":7,"last":"` + grants.Digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
+		"no ledger":       `{"version":1,"repository":731,"main":"` + commitA + `","ledger":"","sequence":7,"last":"` + grants.Digest(nil) + `","time":"2026-11-23T08:00:00Z"}`,
 	} {
 		if c, err := OpenCheckpoint(signed(t, k, CheckpointType, payload), Trust{Roots: verifiers(t, k)}); err == nil {
 			t.Errorf("%s: read as %+v", name, c)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -16,27 +15,9 @@ import (
 // ErrKeyNotTrusted: the signer may not sign receipts of this ledger. What it signed would be a finding for ever.
 var ErrKeyNotTrusted = errors.New("what signs is neither a root of the ledger nor in " + TrustDir + " of the last approved configuration, or was removed from there")
 
-// maxSequence is what the ten digits in a path can hold.
-const maxSequence = 9_999_999_999
-
-// bucketSize is how many receipts share the last folder of their path. A folder that grew for ever would be written anew, whole, with
-// every receipt.
-const bucketSize = 1000
-
-// Path is where the receipt is stored: receipts/<year>/<month>/<bucket>/<sequence, ten digits>-<kind>.json, by its time in UTC. The
-// bucket is the sequence without its last three digits, so that no folder holds more than a thousand receipts.
-func Path(r Receipt) string {
-	kind := r.Kind
-	if !isKind(kind) {
-		kind = "unknown"
-	}
-	t := r.Time.UTC()
-	return fmt.Sprintf("receipts/%04d/%02d/%07d/%010d-%s.json", t.Year(), int(t.Month()), r.Sequence/bucketSize, r.Sequence, kind)
-}
-
-// Append adds receipts to the ledger and returns the files to commit: one for each receipt, and the parts of the state that change, nil for one that goes. It sets the
-// Sequence, Previous, Time, Main and Overrun of each. Time is now, or that of the last receipt where that is later. On
-// an error the book is as it was; if the files then cannot be pushed, the book must be read again. No receipts give no
+// Append adds receipts to the ledger and returns the files to commit: one for each receipt, and the parts of the state that change, nil
+// for one that goes. It sets the Sequence, Previous, Time, Main and Overrun of each. Time is now, or that of the last receipt where that
+// is later. On an error the book is as it was; if the files then cannot be pushed, the book must be read again. No receipts give no
 // files: that main moved is no fact of its own, and walking its commits again finds the same.
 //
 // Append replaces what it changes: a copy of the book from before stays good.
@@ -120,7 +101,7 @@ func (b *Book) keep(files map[string][]byte) error {
 	}
 	kept := map[string]string{}
 	for path, data := range state {
-		if kept[path] = digest(data); kept[path] != b.kept[path] {
+		if kept[path] = grants.Digest(data); kept[path] != b.kept[path] {
 			files[path] = data
 		}
 	}
@@ -133,17 +114,6 @@ func (b *Book) keep(files map[string][]byte) error {
 	return nil
 }
 
-// clone is a book that can be added to without changing b.
-func (b *Book) clone() *Book {
-	c := *b
-	c.state.Grants, c.state.Holdings = maps.Clone(b.state.Grants), maps.Clone(b.state.Holdings)
-	c.digests = maps.Clone(b.digests)
-	c.receipts, c.keys = b.receipts[:len(b.receipts):len(b.receipts)], b.keys[:len(b.keys):len(b.keys)]
-	c.publics = b.publics[:len(b.publics):len(b.publics)]
-	c.Findings = b.Findings[:len(b.Findings):len(b.Findings)]
-	return &c
-}
-
 // add seals one receipt and folds what was sealed, which is what every later reader folds.
 func (b *Book) add(ctx context.Context, s Signer, own Verifier, now time.Time, main string, r Receipt, last bool) (opened, error) {
 	r = b.place(r, now, main)
@@ -151,7 +121,7 @@ func (b *Book) add(ctx context.Context, s Signer, own Verifier, now time.Time, m
 	if err != nil {
 		return opened{}, err
 	}
-	o := opened{file: file{path: Path(r), number: r.Sequence}, data: sealed, sum: digest(sealed)}
+	o := opened{file: file{path: Path(r), number: r.Sequence}, data: sealed, sum: grants.Digest(sealed)}
 	if o.verify(sealed, b.trust, Verifiers{own}); o.err != nil {
 		return opened{}, fmt.Errorf("receipt %d cannot be read back: %w", r.Sequence, o.err)
 	}

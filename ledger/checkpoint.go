@@ -87,6 +87,3 @@ func (c Checkpoint) check() error {
 	}
 	return nil
 }
-
-// Digest is "sha256:<hex>" of what was read at a place that holds no checkpoint.
-func Digest(data []byte) string { return digest(data) }

@@ -16,8 +16,8 @@ import (
 const plainFile = 0o100644
 
 // CheckCommit says what is wrong with one commit of the ledger: it has one parent, but for the first, which has none; and against that
-// parent it only adds receipts and writes the parts of the state, or throws them away. What the receipts say is checked by [Read]. Findings about the commit
-// as a whole have no path.
+// parent it only adds receipts and writes the parts of the state, or throws them away. What the receipts say is checked by [Read].
+// Findings about the commit as a whole have no path.
 //
 // Paths are compared byte for byte and modes whole, so that nothing passes here that another git, or another file system, would read as
 // something else. That trees are in git's one form is for who reads them to see to.

@@ -3,9 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,19 +56,13 @@ func subjectOf(r Receipt) Subject {
 	case r.Configuration != nil:
 		return Subject{"configuration", sha256Set(r.Configuration.Digest)}
 	case r.Anchor != nil:
-		return Subject{"anchor", sha256Set(digest([]byte(r.Anchor.Place)))}
+		return Subject{"anchor", sha256Set(grants.Digest([]byte(r.Anchor.Place)))}
 	case r.Accepted != nil:
 		return acceptedSubject(*r.Accepted)
 	default:
 		key := r.Holding.Key()
-		return Subject{"holding " + key, sha256Set(digest([]byte(key)))}
+		return Subject{"holding " + key, sha256Set(grants.Digest([]byte(key)))}
 	}
-}
-
-// digest is "sha256:<hex>" of data.
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // sha256Set is a digest as an in-toto digest set.

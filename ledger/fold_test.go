@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 func TestFoldGivesEachReceiptItsMeaning(t *testing.T) {
@@ -81,7 +83,7 @@ func TestA58WhatWasTakenIsForgottenInTime(t *testing.T) {
 		n++
 		r.Sequence, r.Time = n, now
 		if n > 1 {
-			r.Previous = digest(nil)
+			r.Previous = grants.Digest(nil)
 		}
 		r.Overrun = overrun(r)
 		var err error
@@ -139,7 +141,7 @@ func mustFold(t testing.TB, s State, sequence int, r Receipt) State {
 	t.Helper()
 	r.Sequence, r.Time = sequence, monday.Add(time.Duration(sequence)*time.Hour)
 	if sequence > 1 {
-		r.Previous = digest(nil)
+		r.Previous = grants.Digest(nil)
 	}
 	r.Overrun = overrun(r)
 	after, err := Fold(s, r)

@@ -22,6 +22,8 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature/kms"
 	"github.com/sigstore/sigstore/pkg/signature/kms/fake"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 // kmsKeys are a key of each kind.
@@ -120,7 +122,7 @@ func (p prehashing) SignMessage(message io.Reader, opts ...signature.SignOption)
 	if _, err := b.ReadFrom(message); err != nil {
 		return nil, err
 	}
-	return p.SignerVerifier.SignMessage(strings.NewReader(digest(b.Bytes())), opts...)
+	return p.SignerVerifier.SignMessage(strings.NewReader(grants.Digest(b.Bytes())), opts...)
 }
 
 func TestWhatIsNoSignatureByTheKMSsOwnKeyIsNotUsed(t *testing.T) {

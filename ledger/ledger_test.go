@@ -108,12 +108,12 @@ func wantFinding(t testing.TB, b *Book, path, text string) {
 }
 
 func approvedConfiguration(commit string) Receipt {
-	return Receipt{Kind: Approved, Commit: commit, Configuration: &Configuration{Commit: commit, Digest: digest([]byte(commit))}}
+	return Receipt{Kind: Approved, Commit: commit, Configuration: &Configuration{Commit: commit, Digest: grants.Digest([]byte(commit))}}
 }
 
 func grantOf(id, version string, start time.Time) *Grant {
 	return &Grant{
-		ID: id, Digest: digest([]byte(id + version)), User: "alice", UserID: 583231, Role: "prod-db-read",
+		ID: id, Digest: grants.Digest([]byte(id + version)), User: "alice", UserID: 583231, Role: "prod-db-read",
 		Interval:     grants.Interval{Start: start, End: start.Add(4 * time.Hour)},
 		Entitlements: []grants.Entitlement{{Target: "prod-db", Values: map[string]string{"role": "readonly"}, At: grants.Pos{Line: 3}}},
 		Pull:         7, Author: "alice", Change: grants.Add,

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 // opened is a stored file that was read, and what came of verifying it with the keys that were known then. Whether its key is trusted at
@@ -75,7 +77,7 @@ func (o *opened) read(fsys fs.FS, t Trust, vs Verifiers) {
 		o.err = fmt.Errorf("cannot be read: %w", err)
 		return
 	}
-	o.sum = digest(data)
+	o.sum = grants.Digest(data)
 	o.verify(data, t, vs)
 }
 

@@ -152,7 +152,7 @@ func (r *Observer) readMooring(ctx context.Context, out *Outlook, c grants.Ancho
 		return false, nil
 	}
 	if err := r.believe(m, out); err != nil {
-		m.shows = ledger.Digest(m.read)
+		m.shows = grants.Digest(m.read)
 		out.unmoored(m, kept, fmt.Sprintf("what is there is none of this repository's: %v", err))
 		return false, nil
 	}

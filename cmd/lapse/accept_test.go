@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
+	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/reconciler"
 )
@@ -312,7 +313,7 @@ func TestA60AnAnchorThatWasReplaced(t *testing.T) {
 	key, err := ledger.LoadKey(th.Key, nil)
 	must(t, err)
 	strange, err := ledger.SealCheckpoint(t.Context(), key, ledger.Checkpoint{
-		Repository: 4711, Main: th.tip("main"), Ledger: th.tip("lapse-ledger"), Sequence: 1, Last: ledger.Digest(nil), Time: th.Now(),
+		Repository: 4711, Main: th.tip("main"), Ledger: th.tip("lapse-ledger"), Sequence: 1, Last: grants.Digest(nil), Time: th.Now(),
 	})
 	must(t, err)
 	a.put(strange)
@@ -321,7 +322,7 @@ func TestA60AnAnchorThatWasReplaced(t *testing.T) {
 		t.Error("another's checkpoint was written over")
 	}
 	names := th.losses()
-	if len(names) != 1 || names[0] != "anchor:"+ledger.Digest(strange) {
+	if len(names) != 1 || names[0] != "anchor:"+grants.Digest(strange) {
 		t.Fatalf("there is to accept: %q", names)
 	}
 	a.put([]byte("something else by now"))

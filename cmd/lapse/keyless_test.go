@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,7 +31,7 @@ func newKeylessTheatre(t *testing.T, files map[string]string) *keylessTheatre {
 	t.Helper()
 	k := &keylessTheatre{theatre: emptyTheatre(t, curtain, files)}
 	var err error
-	k.sigstore, err = keylesstest.Start(t.Context(), filepath.Dir(tool(t, "fulcio-v1.8.8")), t.TempDir())
+	k.sigstore, err = keylesstest.Start(t.Context(), tools(t), t.TempDir())
 	must(t, err)
 	t.Cleanup(k.sigstore.Close)
 	k.workflow = keylesstest.Workflow{

@@ -20,18 +20,23 @@ const (
 	actionlint = "actionlint-v1.7.12"
 )
 
+// tools is the folder that make needs fills.
+func tools(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("LAPSE_TOOLS"); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(cache, "lapse-tools")
+}
+
 // tool is the path of a tool that make needs installs.
 func tool(t *testing.T, name string) string {
 	t.Helper()
-	dir := os.Getenv("LAPSE_TOOLS")
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir = filepath.Join(cache, "lapse-tools")
-	}
-	path := filepath.Join(dir, name)
+	path := filepath.Join(tools(t), name)
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%v: run make needs, which installs it", err)
 	}

@@ -20,20 +20,24 @@ import (
 	"github.com/lapse-access/lapse/ledger/keyless/keylesstest"
 )
 
+// started is theSigstore, once a test has asked for it.
+var started *keylesstest.Sigstore
+
 // theSigstore is one for all tests that do it no harm.
 var theSigstore = sync.OnceValues(func() (*keylesstest.Sigstore, error) {
 	dir, err := os.MkdirTemp("", "sigstore")
 	if err != nil {
 		return nil, err
 	}
-	return keylesstest.Start(context.Background(), tools(), dir)
+	started, err = keylesstest.Start(context.Background(), tools(), dir)
+	return started, err
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if s, err := theSigstore(); err == nil {
-		s.Close()
-		_ = os.RemoveAll(filepath.Dir(s.TrustedRoot))
+	if started != nil {
+		started.Close()
+		_ = os.RemoveAll(filepath.Dir(started.TrustedRoot))
 	}
 	os.Exit(code)
 }
@@ -111,7 +115,7 @@ func trust(t *testing.T, s *keylesstest.Sigstore, id grants.Identity) ledger.Tru
 func refused(id string) ledger.Receipt {
 	return ledger.Receipt{
 		Kind: ledger.Refused, Commit: commit, Reasons: []string{"nobody approved it"}, Judgement: []byte(`{}`),
-		Grant: &ledger.Grant{ID: id, Digest: ledger.Digest([]byte(id))},
+		Grant: &ledger.Grant{ID: id, Digest: grants.Digest([]byte(id))},
 	}
 }
 

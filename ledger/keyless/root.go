@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -116,4 +117,15 @@ func (d during) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &ending{resp.Body, func() { stop(); cancel(nil) }}
 	return resp, nil
+}
+
+// ending tells when a body was read.
+type ending struct {
+	io.ReadCloser
+	done func()
+}
+
+func (e *ending) Close() error {
+	defer e.done()
+	return e.ReadCloser.Close()
 }

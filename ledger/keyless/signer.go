@@ -9,9 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -182,16 +180,3 @@ func (r *session) SignData(_ context.Context, data []byte) (signature, digest []
 	signature, err = ecdsa.SignASN1(rand.Reader, r.key, sum[:])
 	return signature, sum[:], err
 }
-
-// ending tells when a body was read.
-type ending struct {
-	io.ReadCloser
-	done func()
-}
-
-func (e *ending) Close() error {
-	defer e.done()
-	return e.ReadCloser.Close()
-}
-
-var errNoWorkflow = errors.New("signing without a key works in a workflow of GitHub Actions with the permission `id-token: write`; this is none, or lacks it")

@@ -18,6 +18,8 @@ import (
 // audience is whom the token is for. Source: https://github.com/sigstore/fulcio/blob/main/docs/oidc.md
 const audience = "sigstore"
 
+var errNoWorkflow = errors.New("signing without a key works in a workflow of GitHub Actions with the permission `id-token: write`; this is none, or lacks it")
+
 // Workflow is the job of GitHub Actions that this runs in, as its runner tells it.
 // Source: https://docs.github.com/en/actions/reference/security/oidc
 type Workflow struct {
