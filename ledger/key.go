@@ -175,11 +175,8 @@ func (k *Key) Sign(ctx context.Context, payloadType string, payload []byte, _ bo
 	return signEnvelope(ctx, &sigdsse.SignerAdapter{SignatureSigner: k.signer, Pub: k.Public(), PubKeyID: k.id}, payloadType, payload)
 }
 
-// Commits signs commits with the same key.
+// Commits signs commits of Lapse with the same key.
 func (k *Key) Commits(context.Context) (crypto.Signer, error) { return k.crypto, nil }
-
-// CryptoSigner signs other things than receipts with the same key: the commits of Lapse.
-func (k *Key) CryptoSigner() crypto.Signer { return k.crypto }
 
 // Format prints the ID for every verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key "+k.id) }

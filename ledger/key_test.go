@@ -97,7 +97,7 @@ func TestKeysOfEveryFormAreLoadedAndSignWhatVerifies(t *testing.T) {
 		if len(problems) > 0 || len(vs) != 1 || vs[0].ID != k.ID() {
 			t.Errorf("%s: its public half loads as %v, %v", name, vs, problems)
 		}
-		sshKey, err := ssh.NewPublicKey(k.CryptoSigner().Public())
+		sshKey, err := ssh.NewPublicKey(k.Public())
 		if err != nil || ssh.FingerprintSHA256(sshKey) != k.ID() {
 			t.Errorf("%s: the ID %s is not what OpenSSH prints, %v", name, k.ID(), err)
 		}

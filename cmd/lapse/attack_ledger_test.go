@@ -41,9 +41,9 @@ func (th *theatre) otherLedger(branch string) {
 			Interval: grants.Interval{Start: now, End: now.Add(8 * time.Hour)}, Entitlements: role, Change: grants.Add,
 		}})
 	must(th.t, err)
-	signer, err := gitrepo.SSHSigner(key.CryptoSigner())
-	must(th.t, err)
-	who := gitrepo.Signature{Name: "Lapse", Email: "lapse@lapse-access.github.io", When: now}
+	signer := commitSigner(th.t, key)
+	who := lapseAuthor()
+	who.When = now
 	next, err := repo.Write(ctx, gitrepo.NewCommit{Changes: added, Message: "ledger\n", Author: who, Committer: who, Signer: signer})
 	must(th.t, err)
 	must(th.t, repo.Push(ctx, "refs/heads/"+branch, gitrepo.Hash{}, next))

@@ -118,7 +118,9 @@ func changedLedger(t *testing.T, forked bool, change func(th *theatre, files map
 	th.approved("alice-prod")
 	th.want("reconcile")
 	good := th.Branch(stage.Repo, ledger.Branch)
-	defer th.git("update-ref", "refs/heads/"+ledger.Branch, good) // what stands at the end of a play is judged again
+	for _, branch := range []string{ledger.Branch, "main"} { // what stands at the end of a play is judged again
+		defer th.git("update-ref", "refs/heads/"+branch, th.Branch(stage.Repo, branch))
+	}
 	files := th.ledgerFiles(ledger.Branch)
 	c := githubtest.Commit{Base: ledger.Branch, Files: change(th, files), Message: "ledger: 1 given\n"}
 	if forked { // beside the last commit instead of after it, with all that it brought

@@ -15,6 +15,7 @@ import (
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/requests"
 )
 
 // An approver is told how long ago a reconcile ran, by a word that nobody else can speak.
@@ -44,7 +45,7 @@ func TestApproversAreToldWhenTheReconcilerLastRan(t *testing.T) {
 
 	// mallory, who may push anything, says that it runs.
 	dir := filepath.Join(th.dir, stage.Repo+".git")
-	out, err := exec.Command("git", "--git-dir", dir, "-c", "user.name=Lapse", "-c", "user.email=lapse@lapse-access.github.io",
+	out, err := exec.Command("git", "--git-dir", dir, "-c", "user.name=Lapse", "-c", "user.email="+requests.CommitEmail,
 		"commit-tree", "-m", "Lapse ran", strings.TrimSpace(th.git("rev-parse", "main^{tree}"))).Output()
 	must(t, err)
 	th.git("update-ref", "refs/lapse/heartbeat", strings.TrimSpace(string(out)))
@@ -122,9 +123,9 @@ func TestAnotherRepositorysHeartbeatAndLedgerAreNotOurs(t *testing.T) {
 		must(t, err)
 		key, err := ledger.LoadKey(th.Key, nil)
 		must(t, err)
-		signer, err := gitrepo.SSHSigner(key.CryptoSigner())
-		must(t, err)
-		who := gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com", When: th.Now()}
+		signer := commitSigner(t, key)
+		who := lapseAuthor()
+		who.When = th.Now()
 		old, _, err := repo.RemoteRef(t.Context(), "refs/lapse/heartbeat")
 		must(t, err)
 		var none gitrepo.Hash

@@ -42,18 +42,14 @@ const chroniclePeople = 600
 func personName(i int) string { return fmt.Sprintf("person-%03d", i%chroniclePeople) }
 func personID(i int) int64    { return int64(700_000 + i%chroniclePeople) }
 
-var (
-	carolAccount = checks.Account{Login: "carol", ID: 583233}
-	lapseAccount = gitrepo.Signature{Name: "Lapse", Email: "lapse@users.noreply.github.com"}
-)
+var carolAccount = checks.Account{Login: "carol", ID: 583233}
 
 func newChronicle(t testing.TB) *chronicle {
 	t.Helper()
 	ctx := context.Background()
 	key, _, err := ledger.GenerateKey()
 	must(t, err)
-	signer, err := gitrepo.SSHSigner(key.CryptoSigner())
-	must(t, err)
+	signer := commitSigner(t, key)
 	dir := filepath.Join(t.TempDir(), "access.git")
 	repo, err := gitrepo.Open(ctx, dir, gitrepo.Remote{URL: dir})
 	must(t, err)
@@ -94,7 +90,7 @@ func (c *chronicle) write(parent *gitrepo.Hash, message string, signer gitrepo.S
 	if parent != nil && !parent.IsZero() {
 		parents = []gitrepo.Hash{*parent}
 	}
-	who := lapseAccount
+	who := lapseAuthor()
 	who.When = c.now
 	h, err := c.repo.Write(context.Background(), gitrepo.NewCommit{Parents: parents, Changes: files, Message: message, Author: who, Committer: who, Signer: signer})
 	must(c.t, err)

@@ -105,9 +105,9 @@ func (th *theatre) record(now time.Time, main string, receipts []ledger.Receipt)
 	must(th.t, err)
 	added, err := book.Append(ctx, key, now, main, receipts...)
 	must(th.t, err)
-	signer, err := gitrepo.SSHSigner(key.CryptoSigner())
-	must(th.t, err)
-	who := gitrepo.Signature{Name: "Lapse", Email: "lapse@lapse-access.github.io", When: now}
+	signer := commitSigner(th.t, key)
+	who := lapseAuthor()
+	who.When = now
 	next, err := repo.Write(ctx, gitrepo.NewCommit{Parents: []gitrepo.Hash{tip}, Changes: added, Message: "ledger: many\n", Author: who, Committer: who, Signer: signer})
 	must(th.t, err)
 	must(th.t, repo.Push(ctx, ref, tip, next))

@@ -17,6 +17,7 @@ import (
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
 	"github.com/lapse-access/lapse/github/githubtest"
+	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/reconciler"
 	"github.com/lapse-access/lapse/requests"
@@ -187,4 +188,14 @@ func (th *theatre) receipts(kind string) []string {
 		}
 	}
 	return found
+}
+
+// commitSigner signs commits with a key, as Lapse does.
+func commitSigner(t testing.TB, key *ledger.Key) gitrepo.Signer {
+	t.Helper()
+	signer, err := key.Commits(context.Background())
+	must(t, err)
+	ssh, err := gitrepo.SSHSigner(signer)
+	must(t, err)
+	return ssh
 }

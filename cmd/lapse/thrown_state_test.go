@@ -10,7 +10,6 @@ import (
 	"github.com/lapse-access/lapse/github/githubtest"
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
-	"github.com/lapse-access/lapse/requests"
 )
 
 // stateFiles are those of the state on the branch.
@@ -39,8 +38,7 @@ func (th *theatre) throwAway(own bool, paths ...string) {
 	ctx := th.t.Context()
 	key, err := ledger.LoadKey(th.Key, nil)
 	must(th.t, err)
-	signer, err := gitrepo.SSHSigner(key.CryptoSigner())
-	must(th.t, err)
+	signer := commitSigner(th.t, key)
 	repo, err := gitrepo.Open(ctx, filepath.Join(th.t.TempDir(), "git"), gitrepo.Remote{URL: th.CloneURL(stage.Repo), Username: "x", Token: th.Token(stage.Bot)})
 	must(th.t, err)
 	const ref = "refs/heads/" + ledger.Branch
@@ -51,7 +49,8 @@ func (th *theatre) throwAway(own bool, paths ...string) {
 	for _, path := range paths {
 		gone[path] = nil
 	}
-	who := gitrepo.Signature{Name: requests.CommitName, Email: requests.CommitEmail, When: th.Clock()}
+	who := lapseAuthor()
+	who.When = th.Clock()
 	next, err := repo.Write(ctx, gitrepo.NewCommit{Parents: []gitrepo.Hash{tip}, Changes: gone, Message: "ledger: clean\n", Author: who, Committer: who, Signer: signer})
 	must(th.t, err)
 	must(th.t, repo.Push(ctx, ref, tip, next))
