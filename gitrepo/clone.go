@@ -47,5 +47,5 @@ func (r *Repo) CloneRef(branch string) (h Hash, ref string, err error) {
 			return h, ref, err
 		}
 	}
-	return Hash{}, "", fmt.Errorf("%w: the clone has no branch %s of origin; make one with `git clone` and no options, or `git fetch origin`", ErrNoRef, branch)
+	return Hash{}, "", fmt.Errorf("the clone has no branch %s of origin; run `git fetch origin`, or clone with `git clone` and no options; if a fresh clone has none either, it was never there or was deleted", branch)
 }

@@ -28,7 +28,8 @@ func newDemo(env *environment) *cobra.Command {
 		Use:   "demo",
 		Short: "See it all happen, on a GitHub inside this process",
 		Long: `Demo starts a stateful GitHub on loopback, makes an access repository with a role and policies, and shows a request denied by
-policy, approved, merged, given, expired, taken and removed, and three attacks that get nothing. It needs git, and no network.`,
+policy, approved, merged, given, expired, taken and removed, three attacks that get nothing, and what an auditor finds. It needs git,
+and no network.`,
 		Example: `  lapse demo
   lapse demo --fast --dir /tmp/lapse-demo    # no pauses; keeps the repositories for a look with git`,
 		Args: cobra.NoArgs,
@@ -64,14 +65,14 @@ func runDemo(ctx context.Context, env *environment, o demoOptions) (err error) {
 	defer func() { err = errors.Join(err, d.Close()) }()
 	d.vars = d.Environment(filepath.Join(dir, "cache"))
 	for _, scene := range []func() error{
-		d.begin, d.deniedByPolicy, d.approved, d.given, d.expires, d.selfApproval, d.directPush, d.pushAfterApproval, d.history,
+		d.begin, d.deniedByPolicy, d.approved, d.given, d.expires, d.selfApproval, d.directPush, d.pushAfterApproval, d.history, d.verified,
 	} {
 		if err := scene(); err != nil {
 			return fmt.Errorf("demo, step %d: %w", d.step, err)
 		}
 	}
 	if o.dir != "" {
-		d.say("The access repository is %s: look around with stock git.", filepath.Join(dir, stage.Repo+".git"))
+		d.say("The access repository is %s: look around with stock git, or clone it and run lapse verify --offline there.", filepath.Join(dir, stage.Repo+".git"))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -186,4 +187,20 @@ func (d *demo) history() error {
 		d.show(string(out))
 	}
 	return nil
+}
+
+// verified is what an auditor does, who believes neither GitHub nor what was shown until here.
+func (d *demo) verified() error {
+	d.title("An auditor judges all of it again")
+	dir, err := os.MkdirTemp("", "lapse-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	clone := filepath.Join(dir, "access")
+	if out, err := exec.CommandContext(d.ctx, "git", "clone", "-q", d.RepoDir(stage.Repo), clone).CombinedOutput(); err != nil {
+		return fmt.Errorf("git clone: %w: %s", err, out)
+	}
+	d.say("From a plain clone, with nobody asked. What mallory pushed past the rules is found, though it gave nothing:")
+	return d.lapse(exitRefused, "verify", "--offline", "--dir", clone)
 }
