@@ -157,7 +157,8 @@ func (v *verifier) count(r Sealed) {
 	}
 }
 
-// skew is how far two honest clocks may be apart.
+// skew is how far the clocks of who wrote and of who verifies may be apart, more than those of two who write ([checks.MaxSkew]): it is told
+// of what was done, and stops nothing.
 const skew = 5 * time.Minute
 
 // inTime: that times do not run backwards along the chain is seen where it is read.

@@ -190,8 +190,7 @@ func TestWhatAPersonAcceptedIsToldAndNoFinding(t *testing.T) {
 		h.Receipts = append(h.Receipts, Sealed{Receipt: r, Path: ledger.Path(r), In: "c"})
 	}
 	refused := func(h *History) {
-		h.Receipts = append(h.Receipts[:2], h.Receipts[6:]...)
-		h.Receipts = h.Receipts[:2]
+		h.until(2)
 		h.Main = h.Main[:1]
 		h.Receipts[1].Kind = ledger.Refused
 		j := h.Receipts[1].Judged

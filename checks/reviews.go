@@ -9,8 +9,8 @@ import (
 	"github.com/lapse-access/lapse/grants"
 )
 
-// skew is how far the forge's clock may run ahead of ours before what it says lies in the future.
-const skew = 2 * time.Minute
+// MaxSkew is how far two clocks may be apart without one of them being wrong.
+const MaxSkew = 2 * time.Minute
 
 // voters knows who may not approve this request, and why. The keys of barred are logins of people.yaml, so that every
 // account of a person is barred with any of them.
@@ -141,7 +141,7 @@ func (c clock) unsure(at time.Time) string {
 	switch {
 	case at.IsZero():
 		return "the forge does not say when it was given"
-	case at.After(c.now.Add(skew)):
+	case at.After(c.now.Add(MaxSkew)):
 		return "given in the future"
 	}
 	return ""

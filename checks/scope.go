@@ -111,7 +111,7 @@ func (j *judgement) checkPull() {
 	if p.Author.ID == 0 {
 		j.deny(Reason{Text: "the account that opened the pull request is not known", Hint: "let a person open a new pull request"})
 	}
-	if m := p.Merge; m != nil && (m.At.IsZero() || m.At.After(j.Now.Add(skew))) {
+	if m := p.Merge; m != nil && (m.At.IsZero() || m.At.After(j.Now.Add(MaxSkew))) {
 		j.deny(Reason{Text: "the time of the merge is not known or lies in the future", Hint: "check the clock of the machine"})
 	}
 	j.checkBranch(p)

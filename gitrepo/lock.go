@@ -8,7 +8,8 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// lock lets one process at a time make the folder, and read or write refs. Objects need none, for they appear whole. It is a file beside the folder, held for as long as one such step takes.
+// lock lets one process at a time make the folder, and read or write refs. Objects need none, for they appear whole. It is a file beside
+// the folder, held for as long as one such step takes.
 type lock string
 
 func lockFor(dir string) (lock, error) {

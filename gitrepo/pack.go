@@ -3,122 +3,16 @@ package gitrepo
 import (
 	"bufio"
 	"bytes"
-	"compress/zlib"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
-
-// shelf reads the objects of a folder, packed or loose, for many goroutines at once. go-git's own reader, which is for one, opens and
-// scans a pack for each object; a ledger has tens of thousands.
-//
-// What the shelf cannot read it does not explain: whoever asks turns to go-git, which says what is wrong. Nothing is taken on trust here
-// either: [Repo.object] hashes what it gets.
-type shelf struct {
-	dir   string // objects
-	mu    sync.Mutex
-	packs []*pack // nil: not listed yet
-
-	// What is used again: a new one of either costs more than most objects.
-	readers, inflaters sync.Pool
-}
-
-// maxObject is the largest object of any kind that is read, or built on.
-const maxObject = maxTree
-
-// errNotHere says that the shelf has no such object, or cannot read it.
-var errNotHere = errors.New("not on the shelf")
-
-// stale makes the shelf list its packs again: some may have come.
-func (s *shelf) stale() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.packs {
-		_ = p.file.Close()
-	}
-	s.packs = nil
-}
-
-// list is the packs, opened once.
-func (s *shelf) list() []*pack {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.packs != nil {
-		return s.packs
-	}
-	s.packs = []*pack{}
-	entries, err := os.ReadDir(filepath.Join(s.dir, "pack"))
-	if err != nil {
-		return s.packs
-	}
-	for _, e := range entries {
-		name, isIndex := strings.CutSuffix(e.Name(), ".idx")
-		if !isIndex {
-			continue
-		}
-		if p, err := s.open(filepath.Join(s.dir, "pack", name)); err == nil {
-			s.packs = append(s.packs, p)
-		}
-	}
-	return s.packs
-}
-
-// read is the object's kind and content, if it has no more than limit bytes.
-func (s *shelf) read(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
-	for _, p := range s.list() {
-		if at, err := p.index.FindOffset(h); err == nil {
-			return p.read(at, limit)
-		}
-	}
-	return s.loose(h, limit)
-}
-
-// loose reads an object of a file of its own (gitformat-loose(5)): "<kind> <size>", a zero byte, and the content.
-func (s *shelf) loose(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
-	name := h.String()
-	f, err := os.Open(filepath.Join(s.dir, name[:2], name[2:]))
-	if err != nil {
-		return 0, nil, errNotHere
-	}
-	defer func() { _ = f.Close() }()
-	z, err := s.inflate(f)
-	if err != nil {
-		return 0, nil, errNotHere
-	}
-	defer s.inflaters.Put(z)
-	b := bufio.NewReaderSize(z, 64)
-	head, err := b.ReadString(0)
-	var kind string
-	var size int64
-	if _, scanned := fmt.Sscanf(strings.TrimSuffix(head, "\x00"), "%s %d", &kind, &size); err != nil || scanned != nil || size < 0 || size > limit {
-		return 0, nil, errNotHere
-	}
-	t, err := plumbing.ParseObjectType(kind)
-	if err != nil {
-		return 0, nil, errNotHere
-	}
-	content := make([]byte, size)
-	if _, err := io.ReadFull(b, content); err != nil {
-		return 0, nil, errNotHere
-	}
-	return t, content, nil
-}
-
-func (s *shelf) inflate(from io.Reader) (io.ReadCloser, error) {
-	if z, ok := s.inflaters.Get().(io.ReadCloser); ok {
-		return z, z.(zlib.Resetter).Reset(from, nil)
-	}
-	return zlib.NewReader(from)
-}
 
 // pack is one pack file with its index (gitformat-pack(5)).
 type pack struct {
@@ -263,34 +157,8 @@ func (p *pack) entry(at int64) (packEntry, error) {
 	}
 	defer p.shelf.readers.Put(b)
 	b.Reset(io.NewSectionReader(p.file, at, p.size-at))
-	c, err := b.ReadByte()
-	e := packEntry{kind: plumbing.ObjectType(c >> 4 & 7)}
-	size := uint64(c & 15)
-	for shift := 4; c&0x80 != 0 && err == nil && shift < 60; shift += 7 {
-		c, err = b.ReadByte()
-		size |= uint64(c&0x7f) << shift
-	}
+	e, size, err := p.head(b, at)
 	if err != nil || size > maxObject {
-		return e, errNotHere
-	}
-	switch e.kind {
-	case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject:
-	case plumbing.OFSDeltaObject:
-		back, err := backward(b)
-		if err != nil || back <= 0 || back > at {
-			return e, errNotHere
-		}
-		e.base = at - back
-	case plumbing.REFDeltaObject:
-		var h Hash
-		_, err := io.ReadFull(b, h[:])
-		if err == nil {
-			e.base, err = p.index.FindOffset(h)
-		}
-		if err != nil {
-			return e, errNotHere
-		}
-	default:
 		return e, errNotHere
 	}
 	z, err := p.shelf.inflate(b)
@@ -303,6 +171,37 @@ func (p *pack) entry(at int64) (packEntry, error) {
 		return e, errNotHere
 	}
 	return e, nil
+}
+
+// head reads what stands before the content of an entry: its kind, its size, and of a delta what it builds on.
+func (p *pack) head(b *bufio.Reader, at int64) (e packEntry, size uint64, err error) {
+	c, err := b.ReadByte()
+	e.kind, size = plumbing.ObjectType(c>>4&7), uint64(c&15)
+	for shift := 4; c&0x80 != 0 && err == nil && shift < 60; shift += 7 {
+		c, err = b.ReadByte()
+		size |= uint64(c&0x7f) << shift
+	}
+	if err != nil {
+		return e, 0, err
+	}
+	switch e.kind {
+	case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject:
+		return e, size, nil
+	case plumbing.OFSDeltaObject:
+		back, err := backward(b)
+		if err != nil || back <= 0 || back > at {
+			return e, 0, errNotHere
+		}
+		e.base = at - back
+		return e, size, nil
+	case plumbing.REFDeltaObject:
+		var h Hash
+		if _, err = io.ReadFull(b, h[:]); err == nil {
+			e.base, err = p.index.FindOffset(h)
+		}
+		return e, size, err
+	}
+	return e, 0, errNotHere
 }
 
 // backward reads how far before its delta the base lies.

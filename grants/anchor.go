@@ -3,7 +3,6 @@ package grants
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -78,16 +77,11 @@ func (s wordText) check() error  { return inert(string(s)) }
 func (s plainText) check() error { return inert(string(s)) }
 
 func (s anchorRefText) check() error {
-	branch, ok := strings.CutPrefix(string(s), "refs/heads/")
-	if !ok {
-		return errors.New("want a branch in full, like refs/heads/lapse-anchor")
-	}
-	return names.Branch(branch)
+	return checkFullBranch(string(s), defaultAnchorRef)
 }
 
 func (s urlText) check() error {
-	u, err := url.Parse(string(s))
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if !isPlainURL(string(s)) {
 		return errors.New(`want a URL like https://git.acme.com/lapse/anchor.git: no user and no token, which stands under token as "${NAME}"`)
 	}
 	return inert(string(s))

@@ -8,6 +8,7 @@
 package grants
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -45,6 +46,15 @@ func (p Problem) Error() string {
 		s += " (" + p.Hint + ")"
 	}
 	return s
+}
+
+// Join is problems as one error; nil where there are none.
+func Join(ps []Problem) error {
+	errs := make([]error, len(ps))
+	for i, p := range ps {
+		errs[i] = p
+	}
+	return errors.Join(errs...)
 }
 
 // Grant is one file grants/<id>.yaml: one person, one role, a reason, a limited time.

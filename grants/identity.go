@@ -41,7 +41,13 @@ type (
 // Source: https://github.com/sigstore/fulcio/blob/main/docs/oidc.md, the subject alternative name of GitHub's workflows.
 var subjectForm = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]+/[A-Za-z0-9-]+/[A-Za-z0-9._-]+/\.github/workflows/[A-Za-z0-9._-]+\.ya?ml@refs/(heads|tags)/[!-~]+$`)
 
-func (s issuerText) check() error { return checkURL(string(s)) }
+func (s issuerText) check() error {
+	if !isPlainURL(string(s)) || strings.Contains(string(s), " ") || inert(string(s)) != nil {
+		return errors.New("want an address, like https://token.actions.githubusercontent.com")
+	}
+	return nil
+}
+
 func (s subjectText) check() error {
 	if len(s) > maxLine || !subjectForm.MatchString(string(s)) {
 		return errors.New("want a workflow file at a ref, like https://github.com/acme/access/.github/workflows/lapse-reconcile.yml@refs/heads/main")
@@ -50,24 +56,22 @@ func (s subjectText) check() error {
 }
 
 func (s refText) check() error {
-	branch, ok := strings.CutPrefix(string(s), "refs/heads/")
+	return checkFullBranch(string(s), "refs/heads/main")
+}
+
+// checkFullBranch wants a branch by the whole name of its ref, like the example.
+func checkFullBranch(s, example string) error {
+	branch, ok := strings.CutPrefix(s, "refs/heads/")
 	if !ok {
-		return errors.New("want a branch, like refs/heads/main")
+		return fmt.Errorf("want a branch in full, like %s", example)
 	}
 	return names.Branch(branch)
 }
 
-func checkURL(s string) error {
+// isPlainURL says whether it is an address over HTTP that names no user, no query and no fragment.
+func isPlainURL(s string) bool {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(s) > maxLine {
-		return errors.New("want an address, like https://token.actions.githubusercontent.com")
-	}
-	for _, c := range s {
-		if c <= ' ' || c > '~' {
-			return errors.New("want an address of plain characters")
-		}
-	}
-	return nil
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 // ParseIdentity reads a file of .lapse/trust that names the identity of a workflow.

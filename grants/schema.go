@@ -101,7 +101,6 @@ func textSchemas() map[reflect.Type]textSchema {
 		reflect.TypeFor[timeText]():      text(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`),
 		reflect.TypeFor[issuerText]():    text(`^https?://[^ ?#@]+$`),
 		reflect.TypeFor[subjectText]():   text(subjectForm.String()),
-		reflect.TypeFor[anchorRefText](): text(`^refs/heads/[A-Za-z0-9_@][A-Za-z0-9._/@-]*$`),
 		reflect.TypeFor[lineText]():      text(`[^ ]`),
 		reflect.TypeFor[settingText]():   text(""),
 		reflect.TypeFor[pathText]():      text(`^/[ -~]+$`),

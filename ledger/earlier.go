@@ -2,8 +2,9 @@ package ledger
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+
+	"github.com/lapse-access/lapse/grants"
 )
 
 // ParseEarlier reads several of what files of [TrustDir] hold, one after the other with a line "---" between: what signed a ledger
@@ -25,11 +26,7 @@ func ParseEarlier(text []byte) (Verifiers, error) {
 		}
 		v, problems := ParseVerifier(name, append(part, '\n'))
 		if len(problems) > 0 {
-			var errs []error
-			for _, p := range problems {
-				errs = append(errs, p)
-			}
-			return nil, errors.Join(errs...)
+			return nil, grants.Join(problems)
 		}
 		all = all.With(v)
 	}

@@ -132,7 +132,7 @@ func (r *Reconciler) Accept(ctx context.Context, a *Acceptable, by Acceptance) (
 			main = r.parting(out)
 		}
 	}
-	now := r.Clock().UTC().Add(out.shift)
+	now := r.clock(out)
 	book := *out.atTip
 	files, err := r.sign(ctx, &book, now, main, receipts)
 	if err != nil {

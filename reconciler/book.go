@@ -211,12 +211,8 @@ func (r *Observer) openBook(ctx context.Context, out *Outlook) error {
 		out.Book = nil
 	}
 	others := out.lost
-	if own, err := r.lastOwn(tip, out.repository); !out.tipSound && !tip.IsZero() && err == nil && !own.IsZero() {
-		book, err := r.readBook(ctx, out.repository, own, r.Trust.Roots)
-		if err != nil {
-			out.fail("%v", err)
-		}
-		others = append(others[:len(others):len(others)], lostBook{at: own, book: book})
+	if !out.tipSound && !tip.IsZero() {
+		others = append(others[:len(others):len(others)], r.ownBelow(ctx, out)...)
 	}
 	for _, l := range others {
 		if l.book != nil && (out.Book == nil || l.book.State().Sequence > out.Book.State().Sequence) {
@@ -235,6 +231,19 @@ func (r *Observer) openBook(ctx context.Context, out *Outlook) error {
 	}
 	out.state = out.Book.State()
 	return nil
+}
+
+// ownBelow is the ledger as Lapse itself left it last, below what somebody else has put on the tip; none if that cannot be told.
+func (r *Observer) ownBelow(ctx context.Context, out *Outlook) []lostBook {
+	own, err := r.lastOwn(out.LedgerTip, out.repository)
+	if err != nil || own.IsZero() {
+		return nil
+	}
+	book, err := r.readBook(ctx, out.repository, own, r.Trust.Roots)
+	if err != nil {
+		out.fail("%v", err)
+	}
+	return []lostBook{{at: own, book: book}}
 }
 
 // anew reads main's configuration for that of a ledger which begins again.

@@ -1,9 +1,10 @@
 package reconciler
 
-import "time"
+import (
+	"time"
 
-// maxSkew is how far two machines' clocks may be apart without one of them being wrong.
-const maxSkew = 2 * time.Minute
+	"github.com/lapse-access/lapse/checks"
+)
 
 // tell makes Now the time by which this run decides, and shift what turns this machine's clock into the one that receipts and commits
 // are dated by. There are three clocks: this machine's, the forge's, which is skew ahead of it if that is known, and the last receipt,
@@ -11,7 +12,7 @@ const maxSkew = 2 * time.Minute
 //
 //	they say                                | what is over is taken by | dated by     | giving
 //	the same, or nearly                     | the latest               | the same     | goes on
-//	here and the forge more than maxSkew    | the later of the two     | the forge    | stops
+//	here and the forge more than MaxSkew    | the later of the two     | the forge    | stops
 //	the last receipt is that much later     | here                     | here         | stops
 //	the same, and the forge says nothing    | the last receipt         | the same     | stops
 //
@@ -23,7 +24,7 @@ func (o *Outlook) tell(skew time.Duration, known bool) {
 	o.dated = here
 	switch {
 	case !known:
-	case skew.Abs() <= maxSkew:
+	case skew.Abs() <= checks.MaxSkew:
 		o.Now = later(here, here.Add(skew)) // what the forge has just merged has begun
 		o.dated = o.Now
 	default:
@@ -33,7 +34,7 @@ func (o *Outlook) tell(skew time.Duration, known bool) {
 	}
 	switch behind := last.Sub(o.dated); {
 	case behind <= 0:
-	case behind <= maxSkew:
+	case behind <= checks.MaxSkew:
 		o.Now, o.dated = later(o.Now, last), last
 	default:
 		o.freeze("the clock here says %s, and the last receipt was written at %s: one of the clocks is wrong",

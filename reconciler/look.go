@@ -189,17 +189,9 @@ func (r *Observer) fitToBegin(out *Outlook) (*requests.Snapshot, error) {
 		return nil, err
 	}
 	if ps := snap.Problems(); len(ps) > 0 {
-		return nil, fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, errors.Join(problemErrors(ps)...))
+		return nil, fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, grants.Join(ps))
 	}
 	return snap, nil
-}
-
-func problemErrors(ps []grants.Problem) []error {
-	var out []error
-	for _, p := range ps {
-		out = append(out, p)
-	}
-	return out
 }
 
 // readApproved reads the approved configuration, which main may have lost. If the forge has lost it too, main's must do to take what

@@ -96,31 +96,29 @@ func (r *Reconciler) overtaken(ctx context.Context, out *Outlook, m *mooring, c 
 }
 
 // settle brings the checkpoint up to date at the end of a run, and has the ledger say where one is kept: from then on, that it is not
-// there is a finding.
-func (r *Reconciler) settle(ctx context.Context, out *Outlook) error {
+// there is a finding. Where somebody else's progress keeps it from saying so, the next run does.
+func (r *Reconciler) settle(ctx context.Context, out *Outlook) {
 	main := out.Main
 	if out.RemovalCommit != "" && out.RemovalPull == 0 {
 		main = gitrepo.NewHash(out.RemovalCommit)
 	}
-	now := r.Clock().UTC().Add(out.shift)
+	now := r.clock(out)
 	if err := r.moor(ctx, out, main, now); err != nil {
 		out.fail("%v; until that is mended nothing is given", err)
-		return nil
+		return
 	}
 	said, is := out.Book.State().Anchor, ledger.Anchor{}
 	if m := out.moored; m != nil {
 		if m.point == nil {
-			return nil
+			return
 		}
 		is = ledger.Anchor{Place: m.name, Commit: m.commit}
 	}
 	if out.detached != "" || len(out.Losses) > 0 || out.unproven || said == nil && is.Place == "" || said != nil && said.Place == is.Place && said.Accepted == "" {
-		return nil
+		return
 	}
 	err := r.append(ctx, now, out, []ledger.Receipt{{Kind: ledger.Anchored, Anchor: &is}})
 	if err != nil && !errors.Is(err, errMoved) {
 		out.fail("write to the ledger where the checkpoint is kept: %v", err)
-		return nil
 	}
-	return nil // somebody else's progress: the next run says it
 }

@@ -137,7 +137,8 @@ func (r *Reconciler) execute(ctx context.Context, out *Outlook) error {
 		return err
 	}
 	r.remove(ctx, out)
-	return r.settle(ctx, out)
+	r.settle(ctx, out)
+	return nil
 }
 
 // intend puts on the ledger what was decided and what is about to be done. Where that cannot be written nothing is given, and

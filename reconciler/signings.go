@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -88,7 +87,6 @@ func (r *Observer) Signings(ctx context.Context) []grants.Signing {
 
 // configurationSaid is the commit of the approved configuration by the word of the ledger's state; none where it says none.
 func (r *Observer) configurationSaid(ctx context.Context, tip gitrepo.Hash) []gitrepo.Hash {
-	var files fs.FS
 	files, err := r.Git.FS(tip)
 	if err != nil {
 		return nil

@@ -39,7 +39,7 @@ Nothing is given by accepting, and nothing that was not approved becomes so. Mai
 grants whose files went with it end, and what by lost receipts is held is taken back.
 
 On a terminal it asks; elsewhere --yes names exactly what was shown, and nothing is written if that is not what is lost by now. Whoever
-may approve a change of the configuration may accept. It needs the key that signs receipts, and so runs where reconcile runs: in a
+may approve a change of the configuration may accept. It needs what signs receipts, and so runs where reconcile runs: in a
 workflow that somebody started by hand, or with their own token in $GH_TOKEN.`,
 		Example: `  lapse accept --repository acme/access                     # show what there is to accept
   lapse accept --because "main was rewritten to remove a key, INC-4300"

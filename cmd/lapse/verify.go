@@ -14,6 +14,7 @@ import (
 	"github.com/lapse-access/lapse/audit"
 	"github.com/lapse-access/lapse/audit/clone"
 	"github.com/lapse-access/lapse/cmd/lapse/internal/render"
+	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/names"
 )
@@ -37,8 +38,8 @@ func newVerify(env *environment) *cobra.Command {
 that was valid under the policies in force then, that what was approved is what was merged, that no receipt is missing, edited or out of
 order, and that everything given was taken, and how late. It writes nothing.
 
-It believes what the keys sign that --key names, files as in .lapse/trust. Without --key it takes the keys of the commit with which the
-ledger says that it began, and says so: whoever made the clone could have put them there.
+It believes what the keys and the workflows sign that --key names, by files as in .lapse/trust. Without --key it takes those of the
+commit with which the ledger says that it began, and says so: whoever made the clone could have put them there.
 
 Unless --offline is given it asks GitHub, too, whether the clone is what GitHub has, whether a branch was moved other than forward, and
 whether pull requests are still as they were recorded.
@@ -142,11 +143,7 @@ func (o verifyOptions) roots() (ledger.Verifiers, error) {
 		}
 		v, problems := ledger.ParseVerifier(filepath.Base(file), data)
 		if len(problems) > 0 {
-			var errs []error
-			for _, p := range problems {
-				errs = append(errs, p)
-			}
-			return nil, usagef("--key %s: %w", file, errors.Join(errs...))
+			return nil, usagef("--key %s: %w", file, grants.Join(problems))
 		}
 		roots = roots.With(v)
 	}

@@ -16,8 +16,8 @@ import (
 // grantsToVerify is how many grants the history has that verify is measured on. To make one of 10,000 takes minutes.
 var grantsToVerify = flag.Int("grants", 1000, "how many grants the history has that verify is measured on")
 
-// An auditor's patience is ten seconds on two processors for ten thousand grants: twenty of processor time. A machine that is busy with other things makes every
-// second of a processor do less, which stock git, checking the same objects in the same run, feels as well.
+// An auditor's patience is ten seconds on two processors for ten thousand grants: twenty of processor time. A machine that is busy with
+// other things makes every second of a processor do less, which stock git, checking the same objects in the same run, feels as well.
 func TestVerifyIsQuick(t *testing.T) {
 	t.Parallel()
 	n := *grantsToVerify

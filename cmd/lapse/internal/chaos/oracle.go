@@ -241,7 +241,7 @@ func (o *oracle) justifies(h holding, now time.Time, since int) string {
 	return why
 }
 
-// skewAllowed is how far two clocks may be apart (reconciler.maxSkew).
+// skewAllowed is how far two clocks may be apart (checks.MaxSkew).
 const skewAllowed = 2 * time.Minute
 
 func clockText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
