@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"time"
 
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/ledger"
@@ -90,8 +92,13 @@ func (r *Observer) fetchLedger(ctx context.Context, out *Outlook) (gitrepo.Hash,
 	return tip, errors.Join(err, refErr)
 }
 
-// maxRewinds is how often somebody may have rewound the ledger before nobody reads after it any more. Nobody ever should.
-const maxRewinds = 100
+const (
+	// maxRewinds is how often somebody may have rewound the ledger before a glance leaves reading after it to the next run.
+	maxRewinds = 100
+	// maxReading is how long one run reads after them. What it brought the next need not bring again, so that nobody stops giving for ever by
+	// moving the branch to and fro.
+	maxReading = 30 * time.Second
+)
 
 // lost finds the commits of the ledger that Lapse made and that the tip does not descend from: of what this mirror saw last, and of
 // where the branch was, by the forge's own record, before somebody moved it other than forward. A new mirror has seen nothing.
@@ -110,11 +117,15 @@ func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) err
 		out.freeze("ask whether the ledger was rewound: %v", err)
 		out.fail("ask whether the ledger was rewound: %v", err)
 	}
-	if len(rewinds) > maxRewinds {
-		out.freeze("the ledger was rewound %d times", len(rewinds))
-		rewinds = rewinds[len(rewinds)-maxRewinds:]
-	}
-	for _, h := range rewinds {
+	began, known := r.Clock(), map[gitrepo.Hash]bool{}
+	for i, h := range slices.Backward(rewinds) {
+		if known[h] {
+			continue
+		}
+		if known[h] = true; r.Clock().Sub(began) >= maxReading {
+			out.freeze("the ledger was rewound %d times, and there was no time left to read after %d of them; the next run goes on there", len(rewinds), i+1)
+			break
+		}
 		if _, err := r.loseLedger(ctx, out, h, byForge, nil); err != nil {
 			return err
 		}
@@ -137,18 +148,7 @@ func (r *Observer) lostAt(ctx context.Context, h, tip gitrepo.Hash, repository i
 	} else if err != nil {
 		return gitrepo.Hash{}, err
 	}
-	own, err := r.lastOwn(h, repository)
-	if err != nil || own.IsZero() {
-		return gitrepo.Hash{}, err
-	}
-	if tip.IsZero() {
-		return own, nil
-	}
-	behind, err := r.Git.IsAncestor(own, tip)
-	if err != nil || behind {
-		return gitrepo.Hash{}, err
-	}
-	return own, nil
+	return r.lastOwn(tip, h, repository)
 }
 
 // isOf says whether the ledger at a commit is that of the repository, by the head of its state. Where it is not known which repository
@@ -162,10 +162,10 @@ func (r *Observer) isOf(commit gitrepo.Hash, repository int64) bool {
 	return err == nil && (repository == 0 || head.Repository == repository)
 }
 
-// lastOwn is the newest commit in the history of h that one of the trusted keys signed for this repository, whatever somebody merged it
-// with; zero: none.
-func (r *Observer) lastOwn(h gitrepo.Hash, repository int64) (gitrepo.Hash, error) {
-	history, err := r.Git.Between(gitrepo.Hash{}, h, 0)
+// lastOwn is the newest commit in the history of h, and not in that of base, that one of the trusted keys signed for this repository, whatever
+// somebody merged it with; zero: none. A zero base is none.
+func (r *Observer) lastOwn(base, h gitrepo.Hash, repository int64) (gitrepo.Hash, error) {
+	history, err := r.Git.Between(base, h, 0)
 	if err != nil {
 		return gitrepo.Hash{}, err
 	}
@@ -235,7 +235,7 @@ func (r *Observer) openBook(ctx context.Context, out *Outlook) error {
 
 // ownBelow is the ledger as Lapse itself left it last, below what somebody else has put on the tip; none if that cannot be told.
 func (r *Observer) ownBelow(ctx context.Context, out *Outlook) []lostBook {
-	own, err := r.lastOwn(out.LedgerTip, out.repository)
+	own, err := r.lastOwn(gitrepo.Hash{}, out.LedgerTip, out.repository)
 	if err != nil || own.IsZero() {
 		return nil
 	}
@@ -269,7 +269,7 @@ func (o *Outlook) whatIsLost() string {
 // readByMainsWord reads a ledger of which no trusted key signed anything, as after a key was replaced, with the keys that main names.
 // Anyone who may push to main could name one, so that this says what is to be taken and nothing else.
 func (r *Observer) readByMainsWord(ctx context.Context, tip gitrepo.Hash, out *Outlook) {
-	if own, err := r.lastOwn(tip, out.repository); err != nil || !own.IsZero() || tip.IsZero() || out.Main.IsZero() {
+	if own, err := r.lastOwn(gitrepo.Hash{}, tip, out.repository); err != nil || !own.IsZero() || tip.IsZero() || out.Main.IsZero() {
 		return
 	}
 	named, err := r.Requests.TrustAt(out.Main.String())

@@ -70,7 +70,7 @@ type Observer struct {
 	Branch     string
 	Skew       func() (time.Duration, bool) // how far the forge's clock is ahead of ours, once it has answered; nil: never known
 	Log        *slog.Logger
-	Clock      func() time.Time // how long judging may take, and when the targets had been read back: an overrun is measured, not assumed
+	Clock      func() time.Time // how long reading and judging may take, and when the targets had been read back: an overrun is measured, not assumed
 
 	targets map[string]opened
 }

@@ -82,3 +82,27 @@ func TestA60ASwollenLedgerDelaysNoRevocation(t *testing.T) {
 		})
 	}
 }
+
+// mallory moves the ledger to and fro, in the forge's record for ever. It is where it was each time: nothing is lost, and giving goes on.
+func TestA60ALedgerThatWasMovedToAndFroStopsNothing(t *testing.T) {
+	t.Parallel()
+	th := newTheatre(t, nil)
+	tip := th.tip(ledger.Branch)
+	for i := range 120 {
+		must(t, th.As("mallory").ForcePush(stage.Repo, ledger.Branch, th.commitOn(tip, "notes.txt", fmt.Sprint(i))))
+		must(t, th.As("mallory").ForcePush(stage.Repo, ledger.Branch, tip))
+	}
+	th.grant("alice", "alice-prod")
+	th.fresh()
+	th.grant("bob", "bob-prod")
+
+	// What Lapse wrote is lost all the same, though it hides among them and behind a merge.
+	full := th.tip(ledger.Branch)
+	must(t, th.As("mallory").ForcePush(stage.Repo, ledger.Branch, strings.TrimSpace(th.git("-c", "user.name=mallory", "-c", "user.email=mallory@acme.com", "commit-tree", "-m", "Merged", "-p", tip, "-p", full, tip+"^{tree}"))))
+	must(t, th.As("mallory").ForcePush(stage.Repo, ledger.Branch, tip))
+	th.fresh()
+	a := th.lapse("reconcile")
+	if a.code == exitFine || !strings.Contains(a.out, "git push --force origin "+full) {
+		t.Errorf("%s", a)
+	}
+}

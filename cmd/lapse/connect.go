@@ -90,6 +90,7 @@ type connected struct {
 	dir      string // of what is kept between runs
 	sigstore keyless.Instance
 	keyless  ledger.Keyless
+	clock    func() time.Time
 }
 
 const tokenHint = "set LAPSE_TOKEN, GH_TOKEN or GITHUB_TOKEN; for your own: export GH_TOKEN=$(gh auth token)"
@@ -148,7 +149,7 @@ func (c connection) open(ctx context.Context, env *environment) (*connected, err
 	}
 	sigstore := findSigstore(env, c.cacheRoot(env))
 	return &connected{
-		repo: repo, forge: forge, git: git, log: log, branch: c.branch, dir: dir, sigstore: sigstore, keyless: sigstore.Verifier(ctx),
+		repo: repo, forge: forge, git: git, log: log, branch: c.branch, dir: dir, sigstore: sigstore, keyless: sigstore.Verifier(ctx), clock: env.now,
 		gatherer: &requests.Gatherer{Git: git, Forge: forge, Repo: repo, Types: targetTypes()},
 	}, nil
 }
@@ -238,7 +239,7 @@ func (c *connected) reader(main string) (*reconciler.Observer, error) {
 
 // observer looks at the repository with what is given trusted from the first.
 func (c *connected) observer(trust ledger.Verifiers, open reconciler.Opener) *reconciler.Observer {
-	return &reconciler.Observer{Requests: c.gatherer, Git: c.git, Trust: ledger.Trust{Roots: trust, Keyless: c.keyless}, Open: open, Branch: c.branch, Log: c.log, Skew: c.forge.Skew}
+	return &reconciler.Observer{Requests: c.gatherer, Git: c.git, Trust: ledger.Trust{Roots: trust, Keyless: c.keyless}, Open: open, Branch: c.branch, Log: c.log, Skew: c.forge.Skew, Clock: c.clock}
 }
 
 func or(values ...string) string {

@@ -122,7 +122,7 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	observer := conn.observer(roots, func(ctx context.Context, c grants.TargetConfig) (reconciler.Lister, error) {
 		return open(ctx, c)
 	})
-	observer.Clock, observer.OpenAnchor = env.now, anchorOpener(env, conn)
+	observer.OpenAnchor = anchorOpener(env, conn)
 	return &reconciler.Reconciler{
 		Observer: observer, Write: conn.git, Signers: signers, Pulls: pulls{conn.forge, conn.repo}, Author: lapseAuthor(),
 	}, nil
@@ -149,7 +149,7 @@ func dryRun(ctx context.Context, env *environment, conn *connected, o reconcileO
 		return struct{ reconciler.Lister }{t}, err
 	})
 	observer.OnMainsWord = true
-	observer.Clock, observer.OpenAnchor = env.now, readOnly(anchorOpener(env, conn))
+	observer.OpenAnchor = readOnly(anchorOpener(env, conn))
 	out, err := observer.Look(ctx, opts)
 	if err != nil {
 		return err
