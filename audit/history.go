@@ -22,6 +22,14 @@ type History struct {
 	Before int
 	// Configurations are those that were approved, by commit. One that cannot be read is not among them.
 	Configurations map[string]*grants.Configuration
+	Remembered     []Remembered
+}
+
+// Remembered is a checkpoint that was kept outside the forge, and whether the history holds what it tells of.
+type Remembered struct {
+	ledger.Checkpoint
+	Name             string // by which whoever asks knows it
+	OnLedger, OnMain bool
 }
 
 // Sealed is a receipt with where it is stored, and, of one that tells of a verdict, that verdict come to again.

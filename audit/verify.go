@@ -29,13 +29,14 @@ const (
 	RuleIntent        Rule = "intent"        // nothing is given or taken that the ledger did not say before
 	RuleEnd           Rule = "end"           // what main ended has ended
 	RuleHeld          Rule = "held"          // nothing is held past its end
+	RuleAnchor        Rule = "anchor"        // what was noted outside the forge is still there
 	RuleForge         Rule = "forge"         // the forge shows the same
 )
 
 // Rules are all of them, in the order in which findings are told: what breaks first, the others often follow from.
 func Rules() []Rule {
 	return []Rule{
-		RuleReceipt, RuleCommit, RuleSignature, RuleState, RuleTime, RuleVerdict, RuleConfiguration, RuleBytes, RuleOffMain,
+		RuleAnchor, RuleReceipt, RuleCommit, RuleSignature, RuleState, RuleTime, RuleVerdict, RuleConfiguration, RuleBytes, RuleOffMain,
 		RuleUnjudged, RuleUnasked, RuleRemoval, RuleGive, RuleIntent, RuleEnd, RuleHeld, RuleForge,
 	}
 }
@@ -84,6 +85,7 @@ func Verify(h History) Verification {
 	v := &verifier{History: h, line: lineOf(h), accepted: acceptances(h.Receipts)}
 	v.branch()
 	v.receipts()
+	v.kept()
 	v.main()
 	v.held()
 	return v.finish()

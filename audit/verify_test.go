@@ -282,6 +282,50 @@ func TestWhatBreaksNoRuleIsToldInANote(t *testing.T) {
 	}
 }
 
+// What a person accepted to be lost, a checkpoint of before finds no more; one of after does.
+func TestACheckpointFindsWhatIsCutOffUnlessThatWasAccepted(t *testing.T) {
+	at := func(when time.Time, onLedger, onMain bool) Remembered {
+		return Remembered{Name: "a.json", OnLedger: onLedger, OnMain: onMain, Checkpoint: ledger.Checkpoint{Repository: 731, Main: other, Ledger: other, Sequence: 9, Time: when}}
+	}
+	elsewhere := at(dawn, true, true)
+	elsewhere.Repository = 732
+	before, after := dawn, dawn.Add(90*time.Minute)
+	for name, tc := range map[string]struct {
+		kept           Remembered
+		accepted       ledger.Loss
+		now            string
+		findings, told int
+	}{
+		"all is there":                      {at(before, true, true), "", "", 0, 0},
+		"the ledger is cut off":             {at(before, false, true), "", "", 1, 0},
+		"both are":                          {at(before, false, false), "", "", 2, 0},
+		"another repository's":              {elsewhere, "", "", 1, 0},
+		"a ledger, accepted":                {at(before, false, true), ledger.LossOfLedger, other, 0, 1},
+		"a ledger, before it was lost":      {at(after, false, true), ledger.LossOfLedger, other, 1, 0},
+		"a main, accepted":                  {at(before, true, false), ledger.LossOfMain, cleared, 0, 1},
+		"a main, that was lost again since": {at(before, true, false), ledger.LossOfMain, other, 1, 0},
+		"another loss was accepted":         {at(before, true, false), ledger.LossOfLedger, other, 1, 0},
+	} {
+		h := sound()
+		h.Remembered = []Remembered{tc.kept}
+		if tc.accepted != "" {
+			a := ledger.Acceptance{What: tc.accepted, Was: asked, Now: tc.now, By: ledger.Accepter{Login: "carol", ID: 583233}, Because: "looked into"}
+			r := ledger.Receipt{Sequence: 8, Kind: ledger.Accepted, Time: h.Receipts[6].Time, Repository: 731, Main: asked, Accepted: &a}
+			h.Receipts = append(h.Receipts, Sealed{Receipt: r, Path: ledger.Path(r), In: "c"})
+		}
+		v := Verify(h)
+		n := 0
+		for _, f := range v.Findings {
+			if f.Rule == RuleAnchor {
+				n++
+			}
+		}
+		if n != tc.findings || len(v.Accepted) != tc.told {
+			t.Errorf("%s: findings %+v, told %+v", name, v.Findings, v.Accepted)
+		}
+	}
+}
+
 func TestPercentilesAreByNearestRank(t *testing.T) {
 	var all []Overrun
 	for i := range 200 {

@@ -26,6 +26,8 @@ type Options struct {
 	Types   grants.Types
 	Roots   ledger.Verifiers // trusted from the first; none: those of the commit with which the ledger says that it began
 	Keyless ledger.Keyless
+	// Checkpoints that were kept outside the forge, by a name for each.
+	Checkpoints map[string][]byte
 }
 
 // Clone is what was read.
@@ -75,7 +77,7 @@ func Read(ctx context.Context, o Options) (*Clone, error) {
 		return nil, err
 	}
 	r.out.MainTip, r.out.LedgerTip = r.main.String(), r.ledger.String()
-	for _, read := range []func(context.Context) error{r.readBook, r.readCommits, r.readMain, r.judgeAgain} {
+	for _, read := range []func(context.Context) error{r.readBook, r.readCommits, r.readMain, r.judgeAgain, r.readKept} {
 		if err := read(ctx); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type verifyOptions struct {
 	connection
 	dir     string
 	keys    []string
+	kept    []string
 	offline bool
 	pulls   int
 	json    bool
@@ -41,13 +43,17 @@ order, and that everything given was taken, and how late. It writes nothing.
 It believes what the keys and the workflows sign that --key names, by files as in .lapse/trust. Without --key it takes those of the
 commit with which the ledger says that it began, and says so: whoever made the clone could have put them there.
 
+With --checkpoint it finds, too, whether main and the ledger still hold what they held when the anchor's checkpoint was written: that the
+last receipts were cut off, a ledger cannot say of itself.
+
 Unless --offline is given it asks GitHub, too, whether the clone is what GitHub has, whether a branch was moved other than forward, and
 whether pull requests are still as they were recorded.
 
 A finding is exit 3. docs/auditing.md says what this proves, and what it cannot.`,
 		Example: `  git clone https://github.com/acme/access && cd access
   lapse verify --key ~/keys/lapse.pub
-  lapse verify --offline --dir ~/audit/access --key lapse.pub --json`,
+  lapse verify --offline --dir ~/audit/access --key lapse.pub --json
+  lapse verify --key ~/keys/lapse.pub --checkpoint /var/lib/lapse/anchor.json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), env, *o) },
 	}
@@ -55,6 +61,7 @@ A finding is exit 3. docs/auditing.md says what this proves, and what it cannot.
 	f := c.Flags()
 	f.StringVar(&o.dir, "dir", ".", "the clone's `folder`")
 	f.StringArrayVar(&o.keys, "key", nil, "`file` with a public key, or an identity, that is trusted from the first; may be given several times")
+	f.StringArrayVar(&o.kept, "checkpoint", nil, "`file` with a checkpoint that the anchor keeps, or kept once; may be given several times")
 	f.BoolVar(&o.offline, "offline", false, "ask GitHub nothing")
 	f.IntVar(&o.pulls, "pulls", 100, "how many pull requests GitHub is asked about again, half of them the latest")
 	f.BoolVar(&o.json, "json", false, "print what was verified as JSON")
@@ -80,6 +87,10 @@ func runVerify(ctx context.Context, env *environment, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	kept, err := o.checkpoints()
+	if err != nil {
+		return err
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a history is read once and held whole: there is little to collect
 	now := env.now().UTC()
 	scratch, err := os.MkdirTemp("", "lapse-verify-")
@@ -91,7 +102,7 @@ func runVerify(ctx context.Context, env *environment, o verifyOptions) error {
 	if o.offline {
 		sigstore.HTTP, sigstore.Offline = nobody{}, true
 	}
-	c, err := clone.Read(ctx, clone.Options{Dir: o.dir, Branch: o.branch, Now: now, Types: targetTypes(), Roots: roots, Keyless: sigstore.Verifier(ctx)})
+	c, err := clone.Read(ctx, clone.Options{Dir: o.dir, Branch: o.branch, Now: now, Types: targetTypes(), Roots: roots, Keyless: sigstore.Verifier(ctx), Checkpoints: kept})
 	if err != nil {
 		return err
 	}
@@ -131,6 +142,22 @@ func (o verifyOptions) check() error {
 		return usagef("--pulls %d: want a whole number, 0 or more", o.pulls)
 	}
 	return nil
+}
+
+// checkpoints reads the files that --checkpoint names.
+func (o verifyOptions) checkpoints() (map[string][]byte, error) {
+	kept := map[string][]byte{}
+	for _, name := range o.kept {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, usagef("--checkpoint: %w", err)
+		}
+		kept[name], err = io.ReadAll(io.LimitReader(file, ledger.MaxCheckpoint+1)) // that it is too long is found where it is read
+		if err = errors.Join(err, file.Close()); err != nil {
+			return nil, usagef("--checkpoint: %w", err)
+		}
+	}
+	return kept, nil
 }
 
 // roots reads the files that --key names.

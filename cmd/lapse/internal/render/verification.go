@@ -114,6 +114,8 @@ type remedy struct {
 
 func remedies() []remedy {
 	return []remedy{
+		{[]audit.Rule{audit.RuleAnchor}, "run git fetch origin and verify again. What is still missing was taken away by whoever may force a push, as GitHub's record of pushes says. " +
+			"Put it back, or let a person accept it; docs/anchor.md says how"},
 		{[]audit.Rule{audit.RuleReceipt, audit.RuleCommit, audit.RuleSignature}, "unless the key is the wrong one, somebody other than Lapse wrote to the ledger. Compare it with an older clone or the anchor's checkpoint; " +
 			"GitHub's record of pushes to lapse-ledger says who it was. Put the true one back; docs/anchor.md says how"},
 		{[]audit.Rule{audit.RuleState}, "the stored state decides nothing. If only that is wrong, remove state.json and state/ from the ledger by one commit; the next reconcile writes them anew"},
