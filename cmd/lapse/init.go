@@ -262,6 +262,7 @@ func makeKey(env *environment, path string) (*ledger.Key, error) {
 		return nil, fmt.Errorf("the signing key: %w", err)
 	}
 	fmt.Fprintf(env.err, "lapse: made the signing key %s: keep it out of every repository\n", path)
+	fmt.Fprintf(env.err, "lapse: its public half is %s, in %s/lapse.pub: give that file to whoever will audit, now\n", key.ID(), ledger.TrustDir)
 	return key, nil
 }
 

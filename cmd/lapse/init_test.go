@@ -17,6 +17,7 @@ import (
 
 	"github.com/lapse-access/lapse/cmd/lapse/internal/stage"
 	"github.com/lapse-access/lapse/github/githubtest"
+	"github.com/lapse-access/lapse/ledger"
 )
 
 // runHere runs the command in this process, with these variables and nothing else.
@@ -31,8 +32,9 @@ func runHere(vars map[string]string, args ...string) ending {
 func TestInitWritesAnAccessRepositoryWithoutAFault(t *testing.T) {
 	home, dir := t.TempDir(), filepath.Join(t.TempDir(), "new", "access")
 	vars := map[string]string{"HOME": home}
-	if a := runHere(vars, "init", "--org", "zeta", "--owner", "Erin:17", "--owner", "@frank:18", "--dir", dir); a.code != exitFine || !strings.Contains(a.out, "zeta/access") {
-		t.Fatal(a)
+	began := runHere(vars, "init", "--org", "zeta", "--owner", "Erin:17", "--owner", "@frank:18", "--dir", dir)
+	if began.code != exitFine || !strings.Contains(began.out, "zeta/access") {
+		t.Fatal(began)
 	}
 	if a := runHere(vars, "check", "--dir", dir); a.code != exitFine || !strings.Contains(a.err, "nothing wrong") {
 		t.Error(a)
@@ -46,6 +48,13 @@ func TestInitWritesAnAccessRepositoryWithoutAFault(t *testing.T) {
 	key := filepath.Join(home, ".config/lapse/zeta-access.pem")
 	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the signing key: %v, %v", info, err)
+	}
+	text, err := os.ReadFile(key)
+	must(t, err)
+	made, err := ledger.LoadKey(text, nil)
+	must(t, err)
+	if !strings.Contains(began.err, made.ID()) {
+		t.Errorf("an auditor is not told that the key is %s: %s", made.ID(), began)
 	}
 }
 
