@@ -145,16 +145,6 @@ func decodeStatement(payload []byte) (Receipt, error) {
 	return r, nil
 }
 
-// Unseal verifies an envelope and returns its receipt. Exactly one signature, by one of the keys in vs, over exactly one receipt in
-// the one form in which Lapse writes it; anything else is an error.
-func Unseal(envelope []byte, vs Verifiers) (Receipt, error) {
-	payload, _, err := openEnvelope(envelope, PayloadType, vs)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return decodeStatement(payload)
-}
-
 // openEnvelope verifies an envelope of one type and returns its payload and the key that signed.
 func openEnvelope(envelope []byte, payloadType string, vs Verifiers) ([]byte, Verifier, error) {
 	if id := namedKey(envelope); id != "" {

@@ -249,3 +249,13 @@ func TestNoFolderHoldsMoreThanAThousandReceipts(t *testing.T) {
 		t.Errorf("the last receipt there can be is not at %s", last)
 	}
 }
+
+// Unseal verifies an envelope and returns its receipt. Exactly one signature, by one of the keys in vs, over exactly one receipt in
+// the one form in which Lapse writes it; anything else is an error.
+func Unseal(envelope []byte, vs Verifiers) (Receipt, error) {
+	payload, _, err := openEnvelope(envelope, PayloadType, vs)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return decodeStatement(payload)
+}

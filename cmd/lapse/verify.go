@@ -93,16 +93,7 @@ func runVerify(ctx context.Context, env *environment, o verifyOptions) error {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a history is read once and held whole: there is little to collect
 	now := env.now().UTC()
-	scratch, err := os.MkdirTemp("", "lapse-verify-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(scratch) }()
-	sigstore := findSigstore(env, scratch) // asked only where something is signed without a key
-	if o.offline {
-		sigstore.HTTP, sigstore.Offline = nobody{}, true
-	}
-	c, err := clone.Read(ctx, clone.Options{Dir: o.dir, Branch: o.branch, Now: now, Types: targetTypes(), Roots: roots, Keyless: sigstore.Verifier(ctx), Checkpoints: kept})
+	c, err := o.read(ctx, env, clone.Options{Dir: o.dir, Branch: o.branch, Now: now, Types: targetTypes(), Roots: roots, Checkpoints: kept})
 	if err != nil {
 		return err
 	}
@@ -125,6 +116,21 @@ func runVerify(ctx context.Context, env *environment, o verifyOptions) error {
 		return errRefused
 	}
 	return err
+}
+
+// read reads the clone. Sigstore is asked only where something is signed without a key, and nothing of its answers is kept.
+func (o verifyOptions) read(ctx context.Context, env *environment, c clone.Options) (*clone.Clone, error) {
+	scratch, err := os.MkdirTemp("", "lapse-verify-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	sigstore := findSigstore(env, scratch)
+	if o.offline {
+		sigstore.HTTP, sigstore.Offline = nobody{}, true
+	}
+	c.Keyless = sigstore.Verifier(ctx)
+	return clone.Read(ctx, c)
 }
 
 // nobody answers a command that is to ask nobody.

@@ -39,23 +39,34 @@ func (o verifyOptions) compare(ctx context.Context, env *environment, c *clone.C
 		if *b.tip, _, err = forge.BranchTip(ctx, repo, b.name); err != nil {
 			return err
 		}
-		moves, err := forge.Rewinds(ctx, repo, b.name)
+		rewinds, err := askRewinds(ctx, forge, repo, b.name, b.loss)
 		if err != nil {
 			return err
 		}
-		for _, m := range moves {
-			after := m.After
-			if m.Kind == "branch_deletion" {
-				after = ""
-			}
-			f.Rewinds = append(f.Rewinds, audit.Rewind{Branch: b.name, Loss: b.loss, Before: m.Before, After: after, By: m.By.Login, At: m.At})
-		}
+		f.Rewinds = append(f.Rewinds, rewinds...)
 	}
 	if err := o.askPulls(ctx, forge, repo, c.Approved, &f); err != nil {
 		return err
 	}
 	v.Compare(c.History, f, c.Repository, c.MainTip, c.LedgerTip)
 	return nil
+}
+
+// askRewinds asks when a branch was moved other than forward, or deleted.
+func askRewinds(ctx context.Context, forge *github.Client, repo github.Repo, branch string, loss ledger.Loss) ([]audit.Rewind, error) {
+	moves, err := forge.Rewinds(ctx, repo, branch)
+	if err != nil {
+		return nil, err
+	}
+	var out []audit.Rewind
+	for _, m := range moves {
+		after := m.After
+		if m.Kind == "branch_deletion" {
+			after = ""
+		}
+		out = append(out, audit.Rewind{Branch: branch, Loss: loss, Before: m.Before, After: after, By: m.By.Login, At: m.At})
+	}
+	return out, nil
 }
 
 // askPulls asks again about so many pull requests as is wanted: half of them the latest, the others spread over all that came before.
