@@ -128,9 +128,11 @@ func history(t *testing.T, seed uint64, steps []chaos.Step) chaos.Result {
 // A50, A51, and every rule of DESIGN.md section 4: see the comment of package chaos.
 func TestA50A51RandomHistoriesBreakNoRule(t *testing.T) {
 	if *chaosSeed != 0 {
-		r := history(t, *chaosSeed, chaos.Generate(*chaosSeed, *chaosSteps))
+		steps := chaos.Generate(*chaosSeed, *chaosSteps)
+		r := history(t, *chaosSeed, steps)
 		fmt.Println(strings.Join(r.Trace, "\n"))
 		if r.Broken != nil {
+			tellShorter(t, *chaosSeed, steps, r.Broken.Rule)
 			t.Fatalf("seed %d: %v", *chaosSeed, r.Broken)
 		}
 		return
@@ -144,8 +146,23 @@ func TestA50A51RandomHistoriesBreakNoRule(t *testing.T) {
 		t.Logf("%7d %s", counts[k], k)
 	}
 	if *chaosAll {
-		wantAll(t, counts)
+		wantAll(t, counts, played)
 	}
+}
+
+// shrinking bounds how long is spent on making one failure shorter; reading a long one takes longer.
+const shrinking = 2 * time.Minute
+
+// tellShorter tells the shortest history of the seed that was found to break the same rule.
+func tellShorter(t *testing.T, seed uint64, steps []chaos.Step, rule chaos.Rule) {
+	end := time.Now().Add(shrinking)
+	breaks := func(less []chaos.Step) bool {
+		r := history(t, seed, less)
+		return r.Broken != nil && r.Broken.Rule == rule
+	}
+	short := chaos.Shorter(steps, breaks, func() bool { return time.Now().Before(end) })
+	r := history(t, seed, short)
+	t.Logf("seed %d, %d of its %d steps break the rule:\n%s", seed, len(short), len(steps), strings.Join(r.Trace, "\n"))
 }
 
 // playAll plays as many histories as were asked for, as many at once as there are processors and one.
@@ -162,10 +179,14 @@ func playAll(t *testing.T) (counts map[string]int, played int) {
 				mu.Lock()
 				chaos.Sum(counts, r.Counts)
 				played++
+				first := r.Broken != nil && !t.Failed()
 				if r.Broken != nil && !(*chaosFirst && t.Failed()) {
 					t.Errorf("seed %d: %v", seed, r.Broken)
 				}
 				mu.Unlock()
+				if first && !*chaosFirst {
+					tellShorter(t, seed, steps, r.Broken.Rule)
+				}
 			}
 		})
 	}
@@ -183,8 +204,8 @@ func playAll(t *testing.T) (counts map[string]int, played int) {
 	return counts, played
 }
 
-// wantAll fails where something was never tried: a harness that tries nothing finds nothing.
-func wantAll(t *testing.T, counts map[string]int) {
+// wantAll fails where something was never tried, and kills around an effect hardly ever: a harness that tries nothing finds nothing.
+func wantAll(t *testing.T, counts map[string]int, played int) {
 	var want []string
 	for _, k := range chaos.Kinds() {
 		want = append(want, "step "+string(k))
@@ -199,6 +220,11 @@ func wantAll(t *testing.T, counts map[string]int) {
 	for _, k := range want {
 		if counts[k] == 0 {
 			t.Errorf("in all histories there was no %q", k)
+		}
+	}
+	for _, b := range chaos.Effects() {
+		if k := "killed " + b; counts[k] < played/20 {
+			t.Errorf("%q came %d times in %d histories, less than once in twenty", k, counts[k], played)
 		}
 	}
 }

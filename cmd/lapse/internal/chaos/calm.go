@@ -21,7 +21,7 @@ func (w *World) calm(rng *rand.Rand) {
 	w.say("calm:")
 	if w.leftOut {
 		w.leftOut = false
-		w.run(w.newProcess(rng, w.machines[0], 0))
+		w.run(w.newProcess(rng, w.machines[0]))
 	}
 	w.settle(rng)
 	if w.broken != nil {
@@ -32,7 +32,7 @@ func (w *World) calm(rng *rand.Rand) {
 
 // settle is one run that must put everything right.
 func (w *World) settle(rng *rand.Rand) {
-	p := w.newProcess(rng, w.machines[0], 0)
+	p := w.newProcess(rng, w.machines[0])
 	p.Allow = 100
 	if end := w.run(p); end.Code != 0 && end.Code != 3 {
 		w.breaks(Restored, "the run left with %d: %s", end.Code, end.Output)
@@ -93,7 +93,7 @@ func (w *World) judgedAll() {
 // mustStandStill runs once more where nothing has changed: nothing may be written.
 func (w *World) mustStandStill(rng *rand.Rand) {
 	ledger, main, held := w.ledgerTip, w.mainTip, len(w.held())
-	p := w.newProcess(rng, w.machines[1], 0)
+	p := w.newProcess(rng, w.machines[1])
 	w.run(p)
 	if w.ledgerTip != ledger || len(w.held()) != held {
 		w.breaks(Restored, "a second run, with nothing new, wrote to the ledger or changed a target")
@@ -103,7 +103,7 @@ func (w *World) mustStandStill(rng *rand.Rand) {
 	}
 }
 
-// end is calm, and then so much time that every grant is over.
+// end is calm, and then so much time that every grant is over; a run is killed in that, and the next finishes it.
 func (w *World) end() {
 	rng := rand.New(rand.NewPCG(w.o.Seed, 5))
 	w.calm(rng)
@@ -113,6 +113,10 @@ func (w *World) end() {
 	w.Advance(26 * time.Hour)
 	w.say("a day later:")
 	w.must(os.RemoveAll(w.machines[0].dir))
+	p := w.newProcess(rng, w.machines[1])
+	p.doom = atEnding(rng)
+	w.run(p)
+	w.accounted()
 	w.settle(rng)
 	for _, v := range w.oracle.versions {
 		if is, there := w.main().grants[v.id]; there && v.verdict == "approved" && is.text == v.text && w.newest(v.id) == v && !v.mayBeOver {
@@ -122,7 +126,7 @@ func (w *World) end() {
 	if w.o.Verify == nil || w.broken != nil {
 		return
 	}
-	if err := w.o.Verify(w.newProcess(rng, w.machines[0], 0).ctx, w.machines[0].proc); err != nil {
+	if err := w.o.Verify(w.newProcess(rng, w.machines[0]).ctx, w.machines[0].proc); err != nil {
 		w.breaks(Chain, "the ledger does not verify: %v", err)
 	}
 }

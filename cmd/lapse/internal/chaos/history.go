@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"math/rand/v2"
+	"slices"
 )
 
 // Kind is what a step of a history does. A step that makes no sense where it comes (there is nothing to merge) does nothing.
@@ -80,12 +81,12 @@ func Generate(seed uint64, n int) []Step {
 	return steps
 }
 
-// Shorter looks for a shorter history that breaks the same rule, for at most tries plays of it.
-func Shorter(steps []Step, tries int, breaks func([]Step) bool) []Step {
-	for size := len(steps) / 2; size > 0; size /= 2 {
-		for from := 0; from+size <= len(steps) && tries > 0; {
-			tries--
-			less := append(append([]Step{}, steps[:from]...), steps[from+size:]...)
+// Shorter looks for the shortest history that still breaks, by leaving out halves of it, quarters, and so on down to single steps,
+// until there is none to leave out or time is up.
+func Shorter(steps []Step, breaks func([]Step) bool, more func() bool) []Step {
+	for size := max(1, len(steps)/2); size > 0; size /= 2 {
+		for from := 0; from+size <= len(steps) && more(); {
+			less := slices.Concat(steps[:from], steps[from+size:])
 			if breaks(less) {
 				steps = less
 			} else {

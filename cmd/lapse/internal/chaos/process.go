@@ -1,14 +1,9 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,32 +21,33 @@ type Process struct {
 	Init  bool // --init
 	Allow int  // --allow-revocations
 
-	w      *World
-	m      *machine
-	rng    *rand.Rand
-	ctx    context.Context
-	cancel context.CancelFunc
-	odds   int    // it is killed at one boundary of so many; 0: never
-	aim    string // or at this kind of boundary, where it comes for the wait-th time
-	wait   int
-	faulty bool
-	faults vaultFaults
-	since  int // oracle.seq when it began
-	frozen string
+	w         *World
+	m         *machine
+	rng       *rand.Rand
+	ctx       context.Context
+	cancel    context.CancelFunc
+	doom      doom
+	disturbed bool // people do things while it runs
+	faulty    bool
+	faults    vaultFaults
+	since     int // oracle.seq when it began
+	frozen    string
 
-	mu     sync.Mutex
-	dead   bool
-	place  int // boundaries that were passed one after the other
-	phase  string
-	cuts   map[string]int // by phase and target: how many more boundaries it passes
-	dying  string         // the phase in which it is killed
-	began  time.Time      // what Now said first
-	newest time.Time      // and last
-	takes  int            // of what is not past its end
+	mu      sync.Mutex
+	dead    bool
+	place   int // boundaries that were passed one after the other
+	phase   string
+	cuts    map[string]int // by target, in the phase in which it is killed: how many more boundaries it passes
+	dying   string         // that phase
+	aim     string         // and the kind of boundary at which it is; "": any
+	counted bool           // its kill
+	began   time.Time      // what Now said first
+	newest  time.Time      // and last
+	takes   int            // of what is not past its end
 }
 
-func (w *World) newProcess(rng *rand.Rand, m *machine, odds int) *Process {
-	p := &Process{w: w, m: m, rng: rng, odds: odds, since: w.oracle.seq, frozen: w.frozen(), cuts: map[string]int{}}
+func (w *World) newProcess(rng *rand.Rand, m *machine) *Process {
+	p := &Process{w: w, m: m, rng: rng, since: w.oracle.seq, frozen: w.frozen(), cuts: map[string]int{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	m.proc = p
 	return p
@@ -133,7 +129,7 @@ func (p *Process) at(thread, doing, kind string) error {
 		return err
 	}
 	p.place++
-	if p.dying != "" || p.hit(kind) {
+	if p.dying != "" || p.doom.strikes(p.rng, kind) {
 		if p.dying == "" {
 			p.w.count("killed " + kind)
 		}
@@ -141,132 +137,11 @@ func (p *Process) at(thread, doing, kind string) error {
 		p.mu.Unlock()
 		return ErrKilled
 	}
-	meanwhile := (p.odds > 0 || p.aim != "") && p.w.alone() && p.rng.IntN(60) == 0
+	meanwhile := p.disturbed && p.w.alone() && p.rng.IntN(60) == 0
 	p.mu.Unlock()
 	if meanwhile {
 		p.w.meanwhile(p.rng)
 	}
 	p.w.turns.pass(p)
 	return nil
-}
-
-// hit says whether the process is killed at a boundary of the kind.
-func (p *Process) hit(kind string) bool {
-	if kind == p.aim {
-		p.wait--
-		return p.wait < 0
-	}
-	return p.odds > 0 && p.rng.IntN(p.odds) == 0
-}
-
-// Boundaries are the kinds at which a process may be killed.
-func Boundaries() []string {
-	var out []string
-	for _, what := range []string{
-		"an API call", "a fetch", "asking where to push", "a push of lapse-ledger", "a push of main", "a push of heartbeat",
-		"a list at a target", "a give at a target", "a take at a target",
-	} {
-		out = append(out, "before "+what, "after "+what)
-	}
-	return out
-}
-
-// aside is a boundary of one of several that go side by side.
-func (p *Process) aside(thread, doing, kind string) error {
-	phase := fmt.Sprintf("%d %s", p.place, doing)
-	if p.dying != "" && p.dying != phase {
-		p.die(kind)
-		return ErrKilled
-	}
-	if phase != p.phase {
-		p.phase = phase
-		p.cuts = map[string]int{}
-		if p.odds > 0 && p.rng.IntN(p.odds) < 4 || strings.Contains(p.aim, " "+doing+" ") && p.hit(p.aim) {
-			p.dying = phase
-			for _, target := range []string{"github", "vault"} {
-				p.cuts[target] = p.rng.IntN(6)
-			}
-		}
-	}
-	if p.dying == "" {
-		return nil
-	}
-	if p.cuts[thread] == 0 {
-		p.w.count("killed " + kind)
-		p.cuts[thread]--
-	}
-	if p.cuts[thread] < 0 {
-		return ErrKilled
-	}
-	p.cuts[thread]--
-	return nil
-}
-
-func (p *Process) die(kind string) {
-	p.dead = true
-	p.w.say("%s is killed: %s", p.m.name, kind)
-	p.cancel()
-}
-
-func (p *Process) isDead() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.dead || p.dying != ""
-}
-
-// RoundTrip is the way to the forge's API, without a network.
-func (p *Process) RoundTrip(req *http.Request) (*http.Response, error) {
-	asked, _ := req.Context().Value(threadKey{}).([2]string)
-	if err := p.at(asked[0], asked[1], "before an API call"); err != nil {
-		return nil, err
-	}
-	resp, err := answer(p.w.Handler(), req)
-	if dead := p.at(asked[0], asked[1], "after an API call"); dead != nil {
-		return nil, dead
-	}
-	return resp, err
-}
-
-// answer serves a request of a client in this process.
-func answer(h http.Handler, req *http.Request) (resp *http.Response, err error) {
-	in := req.Clone(req.Context())
-	in.RequestURI, in.RemoteAddr = req.URL.RequestURI(), "127.0.0.1:1"
-	if in.Host == "" {
-		in.Host = req.URL.Host
-	}
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	kept := &kept{header: http.Header{}}
-	defer func() {
-		if v := recover(); v != nil {
-			if v != http.ErrAbortHandler { //nolint:errorlint // the very value
-				panic(v)
-			}
-			resp, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	h.ServeHTTP(kept, in)
-	return &http.Response{
-		Status: http.StatusText(kept.code()), StatusCode: kept.code(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: kept.header, Body: io.NopCloser(bytes.NewReader(kept.body.Bytes())), ContentLength: int64(kept.body.Len()), Request: req,
-	}, nil
-}
-
-// kept is an answer that goes nowhere yet.
-type kept struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (k *kept) Header() http.Header         { return k.header }
-func (k *kept) WriteHeader(status int)      { k.status = status }
-func (k *kept) Write(b []byte) (int, error) { return k.body.Write(b) }
-
-func (k *kept) code() int {
-	if k.status == 0 {
-		return http.StatusOK
-	}
-	return k.status
 }
