@@ -10,6 +10,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -127,6 +129,9 @@ func unreadable(name string, err error) Problem {
 
 // fold is the same for two names that some file system, or a reader's eye, takes for one.
 func fold(name string) string {
+	if !strings.ContainsFunc(name, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return strings.ToLower(name) // the same, and quick: all names of a folder are asked
+	}
 	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(name)))
 }
 

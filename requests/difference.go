@@ -191,7 +191,7 @@ func (g *Gatherer) Grant(c gitrepo.Change) (*grants.Grant, error) {
 	return grant, nil
 }
 
-// caseClashes finds ids that differ from one on main by case alone, which two file systems would read as one file or two.
+// caseClashes finds ids that differ from one on main only in case or Unicode form, which two file systems would read as one file or two.
 func (g *Gatherer) caseClashes(f *checks.Facts, snap *Snapshot) error {
 	for _, c := range f.Request.Changes {
 		if c.Kind != grants.Add {
@@ -203,7 +203,7 @@ func (g *Gatherer) caseClashes(f *checks.Facts, snap *Snapshot) error {
 		}
 		if clash != "" {
 			f.Request.Problems = append(f.Request.Problems, grants.Problem{
-				Pos: grants.Pos{File: grants.PathOf(c.ID)}, Text: fmt.Sprintf("differs from %s by case alone", clash), Hint: "choose another id",
+				Pos: grants.Pos{File: grants.PathOf(c.ID)}, Text: fmt.Sprintf("differs from %q only in case or Unicode form", clash), Hint: "choose another id",
 			})
 		}
 	}

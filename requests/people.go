@@ -149,11 +149,10 @@ func (g *Gatherer) MayConfigure(ctx context.Context, snap *Snapshot, id int64) (
 	return who, nil
 }
 
-// caseClash returns the path on main, if any, that differs from the id's by case alone, in any of its segments.
+// caseClash returns the path on main, if any, that some file system takes for the id's, in any of its segments.
 func (g *Gatherer) caseClash(snap *Snapshot, id string) (string, error) {
 	dir := "grants"
-	segments := strings.Split(id+".yaml", "/")
-	for _, seg := range segments {
+	for seg := range strings.SplitSeq(id+".yaml", "/") {
 		entries, err := fs.ReadDir(snap.Files, dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", nil
@@ -161,10 +160,15 @@ func (g *Gatherer) caseClash(snap *Snapshot, id string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		for _, e := range entries {
-			if e.Name() != seg && strings.EqualFold(e.Name(), seg) {
-				return path.Join(dir, e.Name()), nil
+		others := func(yield func(string) bool) {
+			for _, e := range entries {
+				if !yield(e.Name()) {
+					return
+				}
 			}
+		}
+		if other, ok := grants.CaseClash(seg, others); ok {
+			return path.Join(dir, other), nil
 		}
 		dir = path.Join(dir, seg)
 	}

@@ -61,7 +61,7 @@ func (g *Gatherer) MayHold(ctx context.Context, snap *Snapshot, login string) (m
 	return out, nil
 }
 
-// TakenID says whether the commit has a grant of that id, or of one that differs by case alone.
+// TakenID says whether the commit has a grant of that id, or of one that differs only in case or Unicode form.
 func (g *Gatherer) TakenID(snap *Snapshot, id string) (bool, error) {
 	if e, err := g.Git.Entry(snap.Commit, grants.PathOf(id)); err != nil || e != nil {
 		return e != nil, err
