@@ -16,11 +16,16 @@ case "$LAPSE_COMMAND" in
     ;;
   reconcile)
     arguments=(reconcile)
-    [ -z "$LAPSE_FOR" ] || arguments+=("--for=$LAPSE_FOR")
+    if [ -n "${LAPSE_BEGIN:-}" ]; then
+      arguments+=(--init "--at=$LAPSE_BEGIN")
+    elif [ -n "$LAPSE_FOR" ]; then
+      arguments+=("--for=$LAPSE_FOR")
+    fi
     ;;
   plan) arguments=(reconcile --dry-run) ;;
   request) arguments=(request --from-issue) ;;
   accept)
+    [ -z "${LAPSE_BEGIN:-}" ] || usage "accept and begin are two things: start the workflow with one of them"
     arguments=(accept "--because=$LAPSE_BECAUSE")
     read -r -d '' -a names <<<"$LAPSE_ACCEPT" || true # words as they are: nothing in them is a pattern
     for name in "${names[@]}"; do

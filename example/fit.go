@@ -13,7 +13,9 @@ type Choices struct {
 	Branch string            // main
 	Owners []Owner           // who approve at first, and may ask
 	Action string            // commit of the action; "" leaves the example's
-	Keys   map[string]string // files of the keys that sign, by path
+	Keys   map[string]string // files of what signs, by path
+
+	Keyless bool // signed by the identity of the reconcile workflow, without a key
 }
 
 // Owner is one person, by login and GitHub's numeric id.
@@ -25,6 +27,14 @@ type Owner struct {
 var (
 	pin   = regexp.MustCompile(`(lapse-access/lapse)@[0-9a-f]{40} # main`)
 	alice = regexp.MustCompile(`\balice\b`)
+)
+
+// keyless takes the key out of lapse.yaml and out of the workflow that signs.
+var keyless = strings.NewReplacer(
+	`signing: {key: "${LAPSE_SIGNING_KEY}"}`, "signing: {keyless: true}",
+	"    # permissions: {id-token: write}    # where lapse.yaml says signing: {keyless: true}\n", "    permissions: {id-token: write}    # by this token it signs\n",
+	"          LAPSE_SIGNING_KEY: ${{ secrets.LAPSE_SIGNING_KEY }}\n", "",
+	"| with which keys Lapse signs; the same for `git verify-commit` | `.lapse/trust/`, `.lapse/allowed_signers` |", "| which workflow signs for Lapse | `.lapse/trust/` |",
 )
 
 // For are the files of the example as an organization begins with them, by path. In place of teams that it may not have they name
@@ -50,6 +60,9 @@ func For(c Choices) (map[string]string, error) {
 		}
 		if c.Action != "" {
 			text = pin.ReplaceAllString(text, "$1@"+c.Action)
+		}
+		if c.Keyless {
+			text = keyless.Replace(text)
 		}
 		files[path] = text
 	}

@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// heartbeatRef is a commit that says by its time, over Lapse's signature, when a reconcile last came to its end. It has no history:
+	// HeartbeatRef is a commit that says by its time, over Lapse's signature, when a reconcile last came to its end. It has no history:
 	// each takes the place of the one before.
-	heartbeatRef  = "refs/lapse/heartbeat"
-	heartbeatSpec = "+" + heartbeatRef + ":" + heartbeatRef // no star: anyone may push refs that only begin so
+	HeartbeatRef  = "refs/lapse/heartbeat"
+	heartbeatSpec = "+" + HeartbeatRef + ":" + HeartbeatRef // no star: anyone may push refs that only begin so
 	heartbeatText = "Lapse ran\n\nRepository: %d\n"
 	stoppedText   = "Stopped: "
 
@@ -36,7 +36,7 @@ type Heartbeat struct {
 
 // heartbeat is that which was fetched last, if it is Lapse's own word, and about this repository: two may share a key.
 func (r *Observer) heartbeat(ctx context.Context) (Heartbeat, error) {
-	at, ok, err := r.Git.Ref(heartbeatRef)
+	at, ok, err := r.Git.Ref(HeartbeatRef)
 	if err != nil || !ok {
 		return Heartbeat{}, err
 	}
@@ -89,7 +89,7 @@ func (r *Reconciler) beat(ctx context.Context, out *Outlook) {
 	err := r.sayAlive(ctx, out)
 	for i := 1; i < attempts && (errors.Is(err, gitrepo.ErrMoved) || errors.Is(err, gitrepo.ErrRejected)); i++ {
 		// A ref below ours keeps it from being made, and anyone may push one.
-		err = errors.Join(r.Write.Clear(ctx, heartbeatRef), r.sayAlive(ctx, out))
+		err = errors.Join(r.Write.Clear(ctx, HeartbeatRef), r.sayAlive(ctx, out))
 	}
 	if err != nil {
 		out.fail("say that this run came to its end: %v; until one does, approvers are warned that Lapse does not run", err)
@@ -97,7 +97,7 @@ func (r *Reconciler) beat(ctx context.Context, out *Outlook) {
 }
 
 func (r *Reconciler) sayAlive(ctx context.Context, out *Outlook) error {
-	old, _, err := r.Write.RemoteRef(ctx, heartbeatRef)
+	old, _, err := r.Write.RemoteRef(ctx, HeartbeatRef)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (r *Reconciler) sayAlive(ctx context.Context, out *Outlook) error {
 	if err != nil {
 		return err
 	}
-	return r.Write.Replace(ctx, heartbeatRef, old, next)
+	return r.Write.Replace(ctx, HeartbeatRef, old, next)
 }
 
 // own says what keeps a commit from being Lapse's own: by a key that is trusted, or by the certificate that it holds itself.

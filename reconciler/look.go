@@ -9,7 +9,6 @@ import (
 
 	"github.com/lapse-access/lapse/checks"
 	"github.com/lapse-access/lapse/gitrepo"
-	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/requests"
 )
@@ -157,41 +156,6 @@ func (r *Observer) lookAtMain(ctx context.Context, out *Outlook) error {
 	out.freeze("%v", err)
 	out.fail("%v", err)
 	return nil
-}
-
-// begin starts a ledger, which must be asked for: a ledger that is merely gone must not look like a first run.
-func (r *Observer) begin(o Options, out *Outlook) error {
-	if !o.Init {
-		return fmt.Errorf("%w: branch %s is not there; if this repository has never been reconciled, begin with `lapse reconcile --init`, otherwise find out who deleted it%s", ErrNoLedger, ledger.Branch, out.hint)
-	}
-	if out.Main.IsZero() || out.repository == 0 {
-		return errors.New(out.Frozen[0])
-	}
-	snap, err := r.fitToBegin(out)
-	if err != nil {
-		return err
-	}
-	out.Book, out.began = ledger.NewBook(out.repository, r.Trust), true
-	out.approved = snap
-	if a := snap.Configuration.Config.Anchor; a != nil {
-		out.moored = out.mooring(a.Place())
-	}
-	rec := ledger.Receipt{Kind: ledger.Approved, Commit: out.Main.String(), Configuration: &ledger.Configuration{
-		Commit: out.Main.String(), Digest: snap.Digest, First: true,
-	}}
-	return out.decide(rec)
-}
-
-// fitToBegin is the configuration on main, if a ledger can begin with it.
-func (r *Observer) fitToBegin(out *Outlook) (*requests.Snapshot, error) {
-	snap, err := r.Requests.Snapshot(out.Main)
-	if err != nil {
-		return nil, err
-	}
-	if ps := snap.Problems(); len(ps) > 0 {
-		return nil, fmt.Errorf("the configuration at %.12s is not fit to begin with: %w", out.Main, grants.Join(ps))
-	}
-	return snap, nil
 }
 
 // readApproved reads the approved configuration, which main may have lost. If the forge has lost it too, main's must do to take what

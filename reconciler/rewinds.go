@@ -49,6 +49,9 @@ func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) err
 			return err
 		}
 	}
+	if err == nil && tip.IsZero() && len(out.lost) == 0 {
+		r.lostUnread(ctx, out, rewinds)
+	}
 	return nil
 }
 

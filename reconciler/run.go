@@ -91,6 +91,7 @@ type Reconciler struct {
 type Options struct {
 	Now              time.Time // UTC, read once
 	Init             bool      // begin a ledger: accept the configuration at the tip of main as it is
+	At               string    // with Init: the commit that main must be at; "": whichever
 	AllowRevocations int       // takes that are no expiry allowed in this run, where more than the configuration's limit
 }
 

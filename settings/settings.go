@@ -21,11 +21,13 @@ const (
 	Environment   = "lapse"
 	StatusContext = "lapse" // of the commit status and the check run
 	LedgerBranch  = "lapse-ledger"
+
+	ReconcileWorkflow = "lapse-reconcile.yml"
 )
 
 // Workflows are the files without which nothing runs.
 func Workflows() []string {
-	return []string{"lapse-check.yml", "lapse-review.yml", "lapse-reconcile.yml"}
+	return []string{"lapse-check.yml", "lapse-review.yml", ReconcileWorkflow}
 }
 
 // RequestWorkflow turns issues into requests, where a repository has it: Lapse then answers in the issue.
@@ -50,6 +52,7 @@ type Facts struct {
 	Teams         map[string]string // "@org/team" that cannot be read, and why
 	Problems      []string          // of the configuration on main
 	Ledgered      bool              // a ledger was begun
+	Keyless       *Keyless          // nil: a key signs
 	Unseen        map[string]string // parts that could not be seen, and why
 }
 
@@ -85,7 +88,7 @@ type Finding struct {
 // Judge says what is missing, in the order in which to mend it.
 func Judge(f Facts) []Finding {
 	var all []Finding
-	for _, part := range []func(Facts) []Finding{unseen, defaultBranch, configuration, teams, app, environment, workflows, mainRules, ledgerRules, alive} {
+	for _, part := range []func(Facts) []Finding{unseen, defaultBranch, configuration, teams, app, environment, workflows, keyless, mainRules, ledgerRules, alive} {
 		all = append(all, part(f)...)
 	}
 	return all
@@ -126,7 +129,12 @@ func configuration(f Facts) []Finding {
 	for _, p := range f.Problems {
 		out = append(out, Finding{"configuration", p, "mend it by a pull request; lapse check --dir . says more"})
 	}
-	if !f.Ledgered && !f.Hidden("ledger") {
+	switch {
+	case f.Ledgered || f.Hidden("ledger"):
+	case f.Keyless != nil:
+		out = append(out, Finding{"ledger", "it was never begun: nothing is given",
+			fmt.Sprintf("gh workflow run %s --repo %s --ref %s -f begin=COMMIT, with the commit of %s that you read, as one who may approve a change of the configuration", ReconcileWorkflow, f.Repository, f.Branch, f.Branch)})
+	default:
 		out = append(out, Finding{"ledger", "it was never begun: nothing is given", f.asApp("reconcile --init") + ", with the App's key in LAPSE_APP_PRIVATE_KEY and the signing key in the variable that lapse.yaml names"})
 	}
 	return out

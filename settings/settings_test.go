@@ -63,6 +63,50 @@ func TestEachThingThatIsMissingIsFoundAlone(t *testing.T) {
 	}
 }
 
+func soundKeyless() Facts {
+	f := sound()
+	w := Identity{Issuer: "https://token.actions.githubusercontent.com", Subject: "https://github.com/acme/access/.github/workflows/lapse-reconcile.yml@refs/heads/main", Repository: 731, Ref: "refs/heads/main"}
+	f.Keyless = &Keyless{Workflow: w, Trusted: []Identity{w}, Token: true}
+	return f
+}
+
+// Without a key the workflow must be able to ask for its token, and be the one that is trusted: file, number, branch and issuer.
+func TestEachThingThatSigningWithoutAKeyLacksIsFoundAlone(t *testing.T) {
+	for want, spoil := range map[string]func(*Facts){
+		"":                          func(f *Facts) {},
+		"may not ask for the token": func(f *Facts) { f.Keyless.Token = false },
+		"it names none":             func(f *Facts) { f.Keyless.Trusted = nil },
+		"repository is 7, want 731": func(f *Facts) { f.Keyless.Trusted[0].Repository = 7 },
+		"evil.yml@refs/heads/main, want": func(f *Facts) {
+			f.Keyless.Trusted[0].Subject = "https://github.com/acme/access/.github/workflows/evil.yml@refs/heads/main"
+		},
+		"ref is refs/heads/evil":     func(f *Facts) { f.Keyless.Trusted[0].Ref = "refs/heads/evil" },
+		"issuer is https://evil.com": func(f *Facts) { f.Keyless.Trusted[0].Issuer = "https://evil.com" },
+		"githubusercontent.com.evil": func(f *Facts) { f.Keyless.Trusted[0].Issuer += ".evil" },
+		"it was never begun":         func(f *Facts) { f.Ledgered = false },
+	} {
+		f := soundKeyless()
+		spoil(&f)
+		found := Judge(f)
+		if want == "" && len(found) == 0 {
+			continue
+		}
+		if len(found) != 1 || !strings.Contains(found[0].Problem, want) || found[0].Do == "" {
+			t.Errorf("want %q alone, found %+v", want, found)
+		}
+	}
+	f := soundKeyless()
+	f.Keyless.Trusted[0].Issuer += "/acme-enterprise"
+	f.Keyless.Trusted = append([]Identity{{Subject: "another"}}, f.Keyless.Trusted...)
+	if found := Judge(f); len(found) != 0 {
+		t.Errorf("an enterprise's own issuer, beside another workflow: found %+v", found)
+	}
+	f.Ledgered = false
+	if found := Judge(f); len(found) != 1 || !strings.Contains(found[0].Do, "gh workflow run lapse-reconcile.yml --repo acme/access --ref main -f begin=") {
+		t.Errorf("found %+v", found)
+	}
+}
+
 // Removals that come by pull request need no way around the rules.
 func TestRemovalByPullRequestNeedsNoBypass(t *testing.T) {
 	f := sound()

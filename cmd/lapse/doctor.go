@@ -57,7 +57,7 @@ func runDoctor(ctx context.Context, env *environment, o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	look := examination{conn, app, o.appID}
+	look := examination{conn, app, o.appID, o.server(env)}
 	facts, err := look.facts(ctx, env)
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ type examination struct {
 	*connected
 	app   *github.Client // nil: its key is not at hand
 	appID int64
+
+	server string // URL
 }
 
 // facts looks at everything. A part that cannot be seen is told of, and hides no other.
@@ -31,7 +33,7 @@ func (e examination) facts(ctx context.Context, env *environment) (settings.Fact
 		name string
 		look func(context.Context, *settings.Facts) error
 	}{
-		{"repository", e.repository}, {"ledger", e.ledger}, {"rules", e.rules}, {"environment", e.environment},
+		{"repository", e.repository}, {"ledger", func(ctx context.Context, f *settings.Facts) error { return e.ledger(ctx, env, f) }}, {"rules", e.rules}, {"environment", e.environment},
 		{"workflows", e.workflows}, {"app", e.permissions},
 	} {
 		err := part.look(ctx, &f)
@@ -51,7 +53,7 @@ func (e examination) repository(ctx context.Context, f *settings.Facts) (err err
 }
 
 // ledger reads main and the ledger as check does, and what the configuration asks of GitHub.
-func (e examination) ledger(ctx context.Context, f *settings.Facts) error {
+func (e examination) ledger(ctx context.Context, env *environment, f *settings.Facts) error {
 	main, err := e.gatherer.FetchMain(ctx, e.branch)
 	if err != nil {
 		return err
@@ -71,6 +73,11 @@ func (e examination) ledger(ctx context.Context, f *settings.Facts) error {
 		f.Problems = append(f.Problems, "no key is trusted: there is none under .lapse/trust/")
 	}
 	e.asks(ctx, f, snap.Configuration)
+	if snap.Configuration.Config.Signing.Keyless {
+		if err := e.keyless(ctx, env, f, snap.Files, trust); err != nil {
+			return err
+		}
+	}
 	if _, f.Ledgered, err = e.forge.BranchTip(ctx, e.repo, settings.LedgerBranch); err != nil {
 		return err
 	}

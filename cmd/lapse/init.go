@@ -17,18 +17,18 @@ import (
 
 	"github.com/lapse-access/lapse/example"
 	"github.com/lapse-access/lapse/github"
-	"github.com/lapse-access/lapse/ledger"
 	"github.com/lapse-access/lapse/names"
-	"github.com/lapse-access/lapse/requests"
 )
 
 // initOptions are the flags of lapse init.
 type initOptions struct {
 	connection
-	dir    string
-	org    string
-	owners []string
-	key    string
+	dir     string
+	org     string
+	owners  []string
+	signing string // "key" or "keyless"
+	issuer  string
+	key     string
 }
 
 func newInit(env *environment) *cobra.Command {
@@ -37,13 +37,19 @@ func newInit(env *environment) *cobra.Command {
 		Use:   "init",
 		Short: "Write an access repository to start from, and say what to do next",
 		Long: `Init writes roles, people, policies with their tests, configuration, workflows, an issue form and a README into a folder, which may be
-an existing repository: it never changes a file that is there, and says which it left alone. It makes the key that signs receipts
-and commits, outside of the folder, publishes its public half for Lapse (.lapse/trust/) and for git (.lapse/allowed_signers), and prints
-the next steps, each with the commands to run.
+an existing repository: it never changes a file that is there, and says which it left alone. It prints the next steps, each with the
+commands to run.
+
+Receipts and commits are signed without a key, by the identity of the workflow that reconciles, which .lapse/trust/ names. So there is no
+key to keep, but the names of the organization, the repository, the workflow and its branch, and commits of main, are put into a public log
+of certificates, for good, of a private repository too; nothing of a grant is. With --signing key, and on a GitHub Enterprise Server
+unless told otherwise, it makes a key, outside of the folder, and publishes its public half for Lapse (.lapse/trust/) and for git
+(.lapse/allowed_signers).
 
 The owners approve at first, and may ask; two are needed, for nobody approves their own. With a token in LAPSE_TOKEN, GH_TOKEN or
 GITHUB_TOKEN their numeric ids are looked up; without one write them as LOGIN:ID. Your own: export GH_TOKEN=$(gh auth token)`,
 		Example: `  lapse init --org acme --owner carol --owner dan
+  lapse init --org acme --owner carol --owner dan --signing key
   lapse init --org acme --owner carol:583233 --owner dan:583234 --repo acme/access --dir access`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runInit(c.Context(), env, *o) },
@@ -54,7 +60,9 @@ GITHUB_TOKEN their numeric ids are looked up; without one write them as LOGIN:ID
 	f.StringVar(&o.dir, "dir", ".", "write into this `folder`")
 	f.StringVar(&o.org, "org", "", "the `organization` on GitHub")
 	f.StringArrayVar(&o.owners, "owner", nil, "a `login`, or login:id, of who approves at first; repeat it")
-	f.StringVar(&o.key, "key", "", "`file` of the signing key, made where it is not there (default in the user's configuration folder)")
+	f.StringVar(&o.signing, "signing", "", "what signs: `keyless`, the identity of the workflow, or key (default keyless on github.com, key elsewhere)")
+	f.StringVar(&o.issuer, "issuer", "", "with --signing keyless: `URL` of who issues the tokens of workflows, where an enterprise has its own")
+	f.StringVar(&o.key, "key", "", "with --signing key: `file` of the signing key, made where it is not there (default in the user's configuration folder)")
 	return c
 }
 
@@ -73,18 +81,11 @@ func runInit(ctx context.Context, env *environment, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.key, err = o.keyFile(env, repo); err != nil {
-		return err
-	}
-	key, err := initKey(env, o.key, o.dir)
+	signs, err := o.signs(ctx, env, repo)
 	if err != nil {
 		return err
 	}
-	keys, err := keyFiles(key, o.dir)
-	if err != nil {
-		return err
-	}
-	files, err := example.For(example.Choices{Org: o.org, Branch: o.branch, Owners: owners, Action: ownCommit(), Keys: keys})
+	files, err := example.For(example.Choices{Org: o.org, Branch: o.branch, Owners: owners, Action: ownCommit(), Keys: signs.files, Keyless: signs.keyless})
 	if err != nil {
 		return err
 	}
@@ -94,8 +95,11 @@ func runInit(ctx context.Context, env *environment, o initOptions) error {
 	if len(owners) < 2 {
 		fmt.Fprintln(env.err, "lapse: with one owner nobody can approve what that owner asks for: add another to people.yaml")
 	}
+	if signs.keyless && onGitHubCom(o.server(env)) {
+		fmt.Fprintf(env.err, "lapse: signing without a key puts %s; --signing key keeps them out\n", published)
+	}
 	return printSteps(env.out, begin{
-		repo: repo, server: o.server(env), branch: o.branch, dir: o.dir, key: homeWord(o.key, env.getenv("HOME")), files: slices.Sorted(maps.Keys(files)),
+		repo: repo, server: o.server(env), branch: o.branch, dir: o.dir, signs: signs, files: slices.Sorted(maps.Keys(files)),
 		cloned: exists(filepath.Join(o.dir, ".git")), api: or(o.apiURL, env.getenv("GITHUB_API_URL")),
 	})
 }
@@ -136,7 +140,7 @@ func (o *initOptions) complete(ctx context.Context, env *environment) error {
 	if len(o.owners) == 0 {
 		return usagef("who approves at first? use --owner LOGIN, twice or more")
 	}
-	return nil
+	return o.chooseSigning(ctx, env)
 }
 
 // people are the owners with their ids, looked up where they are not given.
@@ -184,86 +188,6 @@ func (o *initOptions) lookUp(ctx context.Context, env *environment, login string
 		return example.Owner{}, usagef("--owner %s: GitHub knows no such person", login)
 	}
 	return example.Owner{Login: account.Login, ID: account.ID}, nil
-}
-
-// keyFile is where the signing key is, or will be: outside of every repository.
-func (o *initOptions) keyFile(env *environment, repo github.Repo) (string, error) {
-	if o.key != "" {
-		return filepath.Abs(o.key)
-	}
-	base := env.getenv("XDG_CONFIG_HOME")
-	if base == "" && env.getenv("HOME") != "" {
-		base = filepath.Join(env.getenv("HOME"), ".config")
-	}
-	if base == "" {
-		return "", usagef("no place for the signing key: use --key")
-	}
-	return filepath.Join(base, "lapse", repo.Owner+"-"+repo.Name+".pem"), nil
-}
-
-// initKey loads the key that is there, or makes it. A folder that trusts keys already must trust this one: what another key signs
-// would count for nothing there.
-func initKey(env *environment, path, dir string) (*ledger.Key, error) {
-	trust, _ := ledger.LoadVerifiers(os.DirFS(dir)) // what is no key there, doctor tells of
-	strange := usagef("--key %s: %s trusts another key: name the file of that one; without it, init an empty folder, and copy from there what is missing here",
-		path, filepath.Join(dir, ledger.TrustDir))
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if len(trust) > 0 {
-			return nil, strange
-		}
-		return makeKey(env, path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the signing key: %w", err)
-	}
-	env.uses(string(text))
-	key, err := ledger.LoadKey(text, nil)
-	if err != nil {
-		return nil, fmt.Errorf("the signing key %s: %w", path, err)
-	}
-	if _, trusted := trust.ByID(key.ID()); !trusted && len(trust) > 0 {
-		return nil, strange
-	}
-	fmt.Fprintf(env.err, "lapse: took the signing key that is there: %s\n", path)
-	return key, nil
-}
-
-// keyFiles are the public half of the key, and the file by which stock git verifies what it and the keys that are trusted already sign.
-func keyFiles(key *ledger.Key, dir string) (map[string]string, error) {
-	trust, _ := ledger.LoadVerifiers(os.DirFS(dir))
-	if _, there := trust.ByID(key.ID()); !there {
-		own, err := ledger.VerifierOf(key.Public())
-		if err != nil {
-			return nil, err
-		}
-		trust = append(trust, own)
-	}
-	signers, err := requests.AllowedSigners(trust)
-	return map[string]string{ledger.TrustDir + "/lapse.pub": string(key.PublicPEM()), requests.SignersFile: signers}, err
-}
-
-// makeKey makes a signing key, readable by its owner alone.
-func makeKey(env *environment, path string) (*ledger.Key, error) {
-	key, text, err := ledger.GenerateKey()
-	if err != nil {
-		return nil, err
-	}
-	env.uses(string(text))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("the signing key: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("the signing key: %w", err)
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("the signing key: %w", err)
-	}
-	fmt.Fprintf(env.err, "lapse: made the signing key %s: keep it out of every repository\n", path)
-	fmt.Fprintf(env.err, "lapse: its public half is %s, in %s/lapse.pub: give that file to whoever will audit, now\n", key.ID(), ledger.TrustDir)
-	return key, nil
 }
 
 // ownCommit is the commit that this program was built from, for the workflows to name; "" if it is not known to be a whole commit.

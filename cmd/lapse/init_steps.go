@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/lapse-access/lapse/github"
+	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/reconciler"
+	"github.com/lapse-access/lapse/settings"
 )
 
 // begin is what the next steps depend on.
@@ -16,7 +19,7 @@ type begin struct {
 	api    string // URL; "" for github.com's
 	branch string
 	dir    string
-	key    string // as a word of the shell
+	signs  signs
 	files  []string
 	cloned bool // the folder is a working copy
 }
@@ -51,6 +54,10 @@ func (b begin) steps() []step {
 	setSecret := func(name, rest string) string {
 		return fmt.Sprintf("gh secret set %s --env lapse --repo %s %s", name, repo, rest)
 	}
+	secrets := []string{setSecret("LAPSE_APP_ID", `--body "$LAPSE_APP_ID"`), setSecret("LAPSE_APP_PRIVATE_KEY", `< "$APP_KEY"`)}
+	if !b.signs.keyless {
+		secrets = append(secrets, setSecret("LAPSE_SIGNING_KEY", "< "+b.signs.key))
+	}
 	return []step{
 		{"Let lapse act as you:", b.identity()},
 		{"Make the repository, if it is not there:", []string{
@@ -64,15 +71,40 @@ func (b begin) steps() []step {
 			`printf 'App ID: '; read -r LAPSE_APP_ID; export LAPSE_APP_ID`,
 			`printf 'File of its private key: '; read -r APP_KEY; LAPSE_APP_PRIVATE_KEY=$(cat "$APP_KEY"); export LAPSE_APP_PRIVATE_KEY`}},
 		{"Make the environment that holds the credentials, and the rules of " + b.branch + ":", []string{fmt.Sprintf(lapse, "doctor --fix") + ` --app-id "$LAPSE_APP_ID" || true`}},
-		{"Put the credentials there:", []string{
-			setSecret("LAPSE_APP_ID", `--body "$LAPSE_APP_ID"`),
-			setSecret("LAPSE_APP_PRIVATE_KEY", `< "$APP_KEY"`),
-			setSecret("LAPSE_SIGNING_KEY", "< "+b.key)}},
-		{"Begin the ledger, as the App:", []string{fmt.Sprintf(`LAPSE_SIGNING_KEY="$(cat %s)" `+lapse+` --app-id "$LAPSE_APP_ID"`, b.key, "reconcile --init")}},
+		{"Put the credentials there:", secrets},
+		b.ledger(lapse),
 		{"See that nothing is missing:", []string{fmt.Sprintf(lapse, "doctor") + ` --app-id "$LAPSE_APP_ID"`}},
 		{"Ask for access, and let another owner approve:", []string{
 			fmt.Sprintf(lapse, "request prod-db-read") + " --for 1h --reason 'Trying Lapse for the first time'"}},
 	}
+}
+
+// ledger begins it: as the App here, where the key is; without a key in the workflow alone, which then says in a ref that it is done.
+func (b begin) ledger(lapse string) step {
+	if !b.signs.keyless {
+		return step{"Begin the ledger, as the App:", []string{fmt.Sprintf(`LAPSE_SIGNING_KEY="$(cat %s)" `+lapse+` --app-id "$LAPSE_APP_ID"`, b.signs.key, "reconcile --init")}}
+	}
+	words := "Begin the ledger with what you pushed, as one of the owners, in the workflow, and wait until it has:"
+	if onGitHubCom(b.server) {
+		words = "Begin the ledger with what you pushed, as one of the owners, in the workflow, and wait until it has. From here on signing puts\n   " +
+			"the names of the organization, the repository, the workflow and its branch, and commits of main, in a public log, for good:"
+	}
+	return step{words, []string{
+		fmt.Sprintf(`gh workflow run %s --repo %s --ref %s -f begin="$(git rev-parse HEAD)"`, settings.ReconcileWorkflow, b.repo, b.branch),
+		fmt.Sprintf(`n=120; until git ls-remote --exit-code origin %s >/dev/null || [ $((n -= 1)) -le 0 ]; do sleep 5; done`, reconciler.HeartbeatRef)}}
+}
+
+// trust writes the file by which the workflow is trusted, where the number of the repository was not known yet. What GitHub answers
+// where it has none is no such file, and is told of by check and doctor.
+func (b begin) trust() []string {
+	if b.signs.pending == nil {
+		return nil
+	}
+	template := strings.Replace(strings.TrimSuffix(string(b.signs.pending.File()), "\n"), "repository: 0", `repository: \(.id)`, 1)
+	template = strings.Replace(template, "/"+b.repo.String()+"/.github/", `/\(.full_name)/.github/`, 1) // GitHub knows how it is written
+	return []string{
+		"mkdir -p " + ledger.TrustDir,
+		fmt.Sprintf("gh api repos/%s --jq %s > %s", b.repo, shellWord(`"`+strings.ReplaceAll(template, "\n", `\n`)+`"`), identityPath)}
 }
 
 // identity are the variables by which lapse finds the server and your token.
@@ -110,6 +142,10 @@ func (b begin) push() []string {
 		}
 		top[first] = true
 	}
+	if b.signs.pending != nil && !top[".lapse"] {
+		add += " .lapse"
+	}
+	out = append(out, b.trust()...)
 	return append(out, add, "git commit -q -m 'Access by pull request'", "git push -q origin HEAD:"+b.branch)
 }
 

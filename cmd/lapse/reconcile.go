@@ -16,6 +16,7 @@ import (
 	"github.com/lapse-access/lapse/gitrepo"
 	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
+	"github.com/lapse-access/lapse/names"
 	"github.com/lapse-access/lapse/reconciler"
 	"github.com/lapse-access/lapse/requests"
 )
@@ -24,6 +25,7 @@ import (
 type reconcileOptions struct {
 	connection
 	init             bool
+	at               string
 	dryRun           bool
 	json             bool
 	allowRevocations uint32
@@ -43,6 +45,7 @@ the second between two ticks. It prints a report for each run that did something
 
 Receipts and commits are signed with what lapse.yaml names (signing): a key or a KMS, by a variable, or the identity of the workflow.`,
 		Example: `  lapse reconcile --repository acme/access --init    # once, to begin the ledger
+  lapse reconcile --init --at 5cedf9974b6600f2…      # in a workflow that you started by hand: with what you read, in full
   lapse reconcile --repository acme/access
   lapse reconcile --repository acme/access --for 6m  # from a schedule of every five minutes
   lapse reconcile --repository acme/access --dry-run`,
@@ -51,6 +54,7 @@ Receipts and commits are signed with what lapse.yaml names (signing): a key or a
 	}
 	o.flags(c.Flags())
 	c.Flags().BoolVar(&o.init, "init", false, "begin the ledger: accept the configuration at the tip of main as it is now")
+	c.Flags().StringVar(&o.at, "at", "", "with --init: begin only with this `commit` of main, which you have read; in a workflow it is needed")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop; nothing is able to write")
 	c.Flags().BoolVar(&o.json, "json", false, "print the plan or the report as JSON")
 	c.Flags().Uint32Var(&o.allowRevocations, "allow-revocations", 0, "let this run take up to `n` holdings for other reasons than their end")
@@ -63,13 +67,24 @@ func runReconcile(ctx context.Context, env *environment, o reconcileOptions) err
 	if o.dryRun && o.stay > 0 {
 		return usagef("--dry-run shows one plan and ends; leave out --for")
 	}
+	if o.at != "" && !o.init {
+		return usagef("--at says what --init begins with: give both")
+	}
+	if o.at != "" && names.SHA(o.at) != nil {
+		return usagef("--at: want a whole commit, 40 hexadecimal digits as `git rev-parse HEAD` prints them")
+	}
 	conn, err := o.open(ctx, env)
 	if err != nil {
 		return err
 	}
-	opts := reconciler.Options{Now: env.now().UTC(), Init: o.init, AllowRevocations: int(o.allowRevocations)}
+	opts := reconciler.Options{Now: env.now().UTC(), Init: o.init, At: o.at, AllowRevocations: int(o.allowRevocations)}
 	if o.dryRun {
 		return dryRun(ctx, env, conn, o, opts)
+	}
+	if o.init {
+		if err := mayBegin(ctx, env, o, conn); err != nil {
+			return err
+		}
 	}
 	r, err := newReconciler(ctx, env, conn)
 	if err != nil {

@@ -86,6 +86,7 @@ type job struct {
 	payload  any
 	secrets  map[string]string
 	token    string // GITHUB_TOKEN
+	actor    string // login of who started it; "": nobody that anybody knows
 }
 
 // run runs the workflow, and answers what it said and whether it succeeded.
@@ -104,6 +105,9 @@ func (r *runner) run(j job) (string, bool) {
 	env["GITHUB_RUN_ID"], env["GITHUB_REF"] = fmt.Sprint(r.runs), "refs/heads/main"
 	for k, v := range env {
 		args = append(args, "--env", k+"="+v)
+	}
+	if j.actor != "" {
+		args = append(args, "--actor", j.actor)
 	}
 	cmd := exec.Command(tool(r.t, act), append(args, r.actions(tree)...)...)
 	cmd.Env = r.machine()

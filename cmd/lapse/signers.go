@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/lapse-access/lapse/grants"
 	"github.com/lapse-access/lapse/ledger"
@@ -90,13 +91,20 @@ func openWorkflow(ctx context.Context, env *environment, conn *connected) (ledge
 // assumedIdentity is that of the workflow by what its runner says, which is good enough to read by while no token can be had.
 func assumedIdentity(env *environment) grants.Identity {
 	server := or(env.getenv("GITHUB_SERVER_URL"), "https://github.com")
-	issuer := "https://token.actions.githubusercontent.com"
-	if server != "https://github.com" {
-		issuer = server + "/_services/token"
-	}
 	id, _ := strconv.ParseInt(env.getenv("GITHUB_REPOSITORY_ID"), 10, 64)
-	return grants.Identity{Issuer: issuer, Subject: server + "/" + env.getenv("GITHUB_WORKFLOW_REF"), Repository: id, Ref: env.getenv("GITHUB_REF")}
+	return grants.Identity{Issuer: issuerOf(server), Subject: server + "/" + env.getenv("GITHUB_WORKFLOW_REF"), Repository: id, Ref: env.getenv("GITHUB_REF")}
 }
+
+// issuerOf is who issues the tokens of a server's workflows, unless an enterprise has an issuer of its own.
+func issuerOf(server string) string {
+	if onGitHubCom(server) {
+		return "https://token.actions.githubusercontent.com"
+	}
+	return strings.TrimSuffix(server, "/") + "/_services/token"
+}
+
+// onGitHubCom says whether a server is the one whose workflows the public good instance of Sigstore knows.
+func onGitHubCom(server string) bool { return strings.TrimSuffix(server, "/") == "https://github.com" }
 
 // findSigstore is whom to believe, and whom to ask, about signatures without a key: the public good instance, unless files say otherwise.
 func findSigstore(env *environment, cache string) keyless.Instance {
