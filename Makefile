@@ -12,7 +12,7 @@ ACTIONLINT_VERSION := v1.7.12
 # Tests run workflows with them (cmd/lapse/runner_test.go names the same versions).
 RUNNERS := $(CACHE)/act-$(ACT_VERSION) $(CACHE)/actionlint-$(ACTIONLINT_VERSION)
 
-.PHONY: demo test fuzz chaos build vet needs
+.PHONY: demo test fuzz chaos mutants build vet needs
 
 demo:
 	$(GO) run ./cmd/lapse demo $(DEMO)
@@ -43,6 +43,10 @@ else
 	@$(GO) test -count=1 -timeout 24h ./cmd/lapse -run 'TestA50A51RandomHistories|TestA50TheProgram' -v \
 		-chaos.n $(N) -chaos.from $(FROM) -chaos.all -chaos.programs $$(($(N) < 1000 ? 100 : $(N) / 10))
 endif
+
+# One defence after another is taken out of the source, and the harness must fail by the rule that it holds.
+mutants:
+	@$(GO) test -count=1 -timeout 2h ./cmd/lapse -run 'MutantsAreCaught' -v -chaos.mutants 100
 
 $(STATICCHECK):
 	@echo "installing staticcheck $(STATICCHECK_VERSION) into $(CACHE)"

@@ -200,7 +200,7 @@ func (r *Observer) believe(m *mooring, out *Outlook) error {
 // since they were fetched: then all is read again.
 func (r *Observer) compare(ctx context.Context, out *Outlook, m *mooring) (found bool, err error) {
 	ledgerWas, mainWas := gitrepo.NewHash(m.point.Ledger), gitrepo.NewHash(m.point.Main)
-	if r.within(ledgerWas, out.LedgerTip) && (out.Main.IsZero() || r.within(mainWas, out.Main)) {
+	if r.within(ledgerWas, out.LedgerTip) && (out.Main.IsZero() || out.stale || r.within(mainWas, out.Main)) {
 		return false, nil
 	}
 	if !out.again && r.moved(ctx, out) {
@@ -209,7 +209,7 @@ func (r *Observer) compare(ctx context.Context, out *Outlook, m *mooring) (found
 	if !r.within(ledgerWas, out.LedgerTip) && !out.lostLedger(ledgerWas) {
 		found, err = r.loseLedger(ctx, out, ledgerWas, byAnchor, m.point)
 	}
-	if !out.Main.IsZero() && !r.within(mainWas, out.Main) {
+	if !out.Main.IsZero() && !out.stale && !r.within(mainWas, out.Main) {
 		out.record.anchored = append(out.record.anchored, mainWas)
 	}
 	return found, err

@@ -47,6 +47,9 @@ type Outlook struct {
 	approved   *requests.Snapshot
 	began      bool   // the ledger begins with this run
 	unproven   bool   // approved is not what was approved
+	unasked    bool   // the forge did not say whether the ledger was rewound
+	stale      bool   // main is as it was fetched before: the forge did not answer
+	newMirror  bool   // this mirror has never seen the ledger
 	detached   string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
 	tip        *requests.Snapshot
 	stuckAt    string                     // main commit before the first arrival that could not be judged
@@ -119,6 +122,9 @@ func (r *Observer) look(ctx context.Context, o Options, last bool) (*Outlook, er
 	if err := r.lookAtLedger(ctx, o, out); err != nil {
 		return nil, err
 	}
+	if err := r.distrustStale(out); err != nil {
+		return nil, err
+	}
 	out.tell(r.skew())
 	if b := out.approved.Configuration.Config.Branch; out.approved.Configuration.Usable && !out.unproven && b != r.Branch {
 		return nil, fmt.Errorf("lapse.yaml says the main branch is %s, and this run was told %s", b, r.Branch)
@@ -152,9 +158,25 @@ func (r *Observer) lookAtMain(ctx context.Context, out *Outlook) error {
 	if refErr != nil {
 		return errors.Join(err, refErr)
 	}
-	out.Main = last // zero: none is known
+	out.Main, out.stale = last, true // zero: none is known
 	out.freeze("%v", err)
 	out.fail("%v", err)
+	return nil
+}
+
+// distrustStale drops a main that was fetched before and lacks what the ledger has walked: another machine saw a later one. An old copy is
+// no word of what main has lost, nor of what has ended there.
+func (r *Observer) distrustStale(out *Outlook) error {
+	if !out.stale || out.Main.IsZero() || out.state.Main == "" {
+		return nil
+	}
+	has, err := r.Git.IsAncestor(gitrepo.NewHash(out.state.Main), out.Main)
+	if err != nil && !errors.Is(err, gitrepo.ErrNoObject) {
+		return err
+	}
+	if !has {
+		out.Main = gitrepo.Hash{}
+	}
 	return nil
 }
 

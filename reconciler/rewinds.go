@@ -35,6 +35,7 @@ func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) err
 	if err != nil {
 		out.freeze("ask whether the ledger was rewound: %v", err)
 		out.fail("ask whether the ledger was rewound: %v", err)
+		out.unasked, out.newMirror = true, !ok
 	}
 	began, known := r.Clock(), map[gitrepo.Hash]bool{}
 	for i, h := range slices.Backward(rewinds) {

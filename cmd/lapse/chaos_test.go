@@ -26,12 +26,13 @@ import (
 
 // Flags of the chaos tests; make chaos sets them.
 var (
-	chaosN     = flag.Int("chaos.n", 40, "how many histories are played in process")
-	chaosSeed  = flag.Uint64("chaos.seed", 0, "play this one history, and tell all of it")
-	chaosFrom  = flag.Uint64("chaos.from", 1, "the first seed")
-	chaosFirst = flag.Bool("chaos.first", false, "stop at the first rule that is broken")
-	chaosAll   = flag.Bool("chaos.all", false, "want every kind of step, fault and kill to have come")
-	chaosSteps = flag.Int("chaos.steps", 26, "how many steps a history has")
+	chaosN       = flag.Int("chaos.n", 40, "how many histories are played in process")
+	chaosSeed    = flag.Uint64("chaos.seed", 0, "play this one history, and tell all of it")
+	chaosFrom    = flag.Uint64("chaos.from", 1, "the first seed")
+	chaosFirst   = flag.Bool("chaos.first", false, "stop at the first rule that is broken")
+	chaosAll     = flag.Bool("chaos.all", false, "want every kind of step, fault and kill to have come")
+	chaosMutants = flag.Int("chaos.mutants", 4, "how many mutants are built and played; of the others it is seen that their text is still there")
+	chaosSteps   = flag.Int("chaos.steps", 26, "how many steps a history has")
 )
 
 // reconcileOnce is lapse reconcile in a process of the harness: the wiring of the command, with the harness at every boundary.

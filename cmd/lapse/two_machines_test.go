@@ -16,12 +16,7 @@ func (th *theatre) everywhere(caches []string) []ending {
 	endings := make([]ending, len(caches))
 	var wg sync.WaitGroup
 	for i, cache := range caches {
-		vars := map[string]string{}
-		for k, v := range th.vars {
-			vars[k] = v
-		}
-		vars["XDG_CACHE_HOME"] = cache
-		machine := &theatre{Stage: th.Stage, t: th.t, dir: th.dir, vars: vars}
+		machine := th.on(cache)
 		wg.Go(func() { endings[i] = machine.lapse("reconcile") })
 	}
 	wg.Wait()

@@ -224,5 +224,10 @@ func (w *World) failForge(rng *rand.Rand, all []*Process) func() {
 	for _, p := range all {
 		p.faulty = true
 	}
-	return w.Fail(f)
+	mend := w.Fail(f)
+	if f.Status != 404 || f.Path != "" && f.Path != "/users/.*" {
+		return mend
+	}
+	w.nobody = true
+	return func() { w.nobody = false; mend() }
 }

@@ -184,7 +184,7 @@ func (o *oracle) judged(r receipt) {
 	switch {
 	case r.Kind == "approved" && why != "":
 		o.w.breaks(Unapproved, "%s at %.12s was approved: %s", v.id, v.by.tip, why)
-	case r.Kind == "refused" && why == "" && !v.adrift && !v.doubt && !v.by.pull.doubt:
+	case r.Kind == "refused" && why == "" && !o.w.nobody && !v.adrift && !v.doubt && !v.by.pull.doubt:
 		o.w.breaks(Owed, "%s at %.12s was refused, and is approved", v.id, v.by.tip)
 	}
 	if v.verdict = r.Kind; r.Kind == "approved" {

@@ -37,6 +37,7 @@ type World struct {
 	mainTip, ledgerTip string // as last seen on the remote
 	lostMain           string // the tip that main lost; "" if none
 	leftOut            bool   // what main lost was left out for good; the run that finds what that ended gives nothing
+	nobody             bool   // the forge says of accounts that are there that they are not, which nobody can tell from the truth
 	goodLedger         string // where the ledger must be put back to; "" if it was not spoilt
 	snapshots          map[string]snapshot
 	rendered           map[string]configuration // by the text of its files
