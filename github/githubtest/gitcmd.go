@@ -112,11 +112,7 @@ func exitedClean(err error) (bool, error) {
 	return false, err
 }
 
-// isAncestor says whether new holds old.
 func (g gitCommand) isAncestor(old, new string) (bool, error) {
-	if holds, known := looseAncestor(g.dir, old, new); known {
-		return holds, nil
-	}
 	return g.holds("merge-base", "--is-ancestor", old, new)
 }
 
@@ -165,8 +161,6 @@ const bareConfig = `[core]
 	allowAnySHA1InWant = true
 [http]
 	receivepack = true
-[pack]
-	threads = 1
 `
 
 func (s *Server) hooksDir() string { return filepath.Join(s.opt.Dir, ".hooks") }

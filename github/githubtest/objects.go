@@ -68,9 +68,6 @@ func (s *Server) resolve(r *repo, name string) string {
 	if strings.HasPrefix(name, "-") {
 		return ""
 	}
-	if _, ok := looseCommit(r.dir, name); ok {
-		return name
-	}
 	sha, err := s.git(r).line("rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
 	if err != nil {
 		return ""

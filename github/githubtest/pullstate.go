@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"strconv"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func (s *Server) setHead(p *pull, sha string, at time.Time) error {
 	if err := s.bring(p.repo, p.headRepo, sha); err != nil {
 		return err
 	}
-	if err := p.repo.setPullRef(p.number, "head", sha); err != nil {
+	if _, err := s.git(p.repo).run("update-ref", "refs/pull/"+strconv.Itoa(p.number)+"/head", sha); err != nil {
 		return err
 	}
 	moved := p.head != "" && p.head != sha
@@ -75,7 +76,8 @@ func (s *Server) refreshMerge(p *pull) error {
 		return err
 	}
 	p.mergeCommit = merge
-	return p.repo.setPullRef(p.number, "merge", merge)
+	_, err = g.run("update-ref", "refs/pull/"+strconv.Itoa(p.number)+"/merge", merge)
+	return err
 }
 
 // reopen opens a closed pull request again, unless it was merged or its branch is gone.

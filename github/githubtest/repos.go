@@ -38,8 +38,6 @@ type repo struct {
 	invitations   []*repoInvitation
 	protections   map[string]*Protection // by branch
 
-	capable map[string]string // what git says it can, by service, protocol and HEAD
-
 	activity   []*activity
 	number     int // last issue or pull request
 	pulls      map[int]*pull
