@@ -106,7 +106,7 @@ func (r *Reconciler) sayAlive(ctx context.Context, out *Outlook) error {
 	if err != nil {
 		return err
 	}
-	c := gitrepo.NewCommit{BaseTree: &none, Message: out.message()}
+	c := gitrepo.NewCommit{BaseTree: &none, Message: r.Scrub(out.message())}
 	if certificate != nil {
 		c.Changes = map[string][]byte{ledger.SignedByFile: certificate}
 	}

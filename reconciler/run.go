@@ -80,9 +80,10 @@ type Observer struct {
 type Reconciler struct {
 	*Observer
 	Write   GitWriter
-	Signers []Signer          // what may sign receipts and commits, the likeliest first
-	Pulls   Pulls             // nil where removal is by push
-	Author  gitrepo.Signature // of commits; When is set by the run
+	Signers []Signer            // what may sign receipts and commits, the likeliest first
+	Pulls   Pulls               // nil where removal is by push
+	Author  gitrepo.Signature   // of commits; When is set by the run
+	Scrub   func(string) string // takes the secrets of this machine out of what errors say, before that is pushed
 
 	signing ledger.Signer // of Signers, what this run signs with
 }

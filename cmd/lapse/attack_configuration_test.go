@@ -208,10 +208,7 @@ func TestA47WhatIsMissingOrUnreadableGivesNothingNewAndTakesOnTime(t *testing.T)
 				t.Fatalf("a run leaves with %d: %s", code, th.holders())
 			}
 			th.push("mallory", "main", broken)
-			reason := "is not the one that was approved"
-			if name == "nothing at all" {
-				reason = "no key to verify the ledger"
-			}
+			const reason = "is not the one that was approved"
 			if _, code := th.reconcile(); code != exitRefused {
 				t.Errorf("a run leaves with %d", code)
 			}

@@ -139,7 +139,7 @@ func newReconciler(ctx context.Context, env *environment, conn *connected) (*rec
 	})
 	observer.OpenAnchor = anchorOpener(env, conn)
 	return &reconciler.Reconciler{
-		Observer: observer, Write: conn.git, Signers: signers, Pulls: pulls{conn.forge, conn.repo}, Author: lapseAuthor(),
+		Observer: observer, Write: conn.git, Signers: signers, Pulls: pulls{conn.forge, conn.repo}, Author: lapseAuthor(), Scrub: env.scrub,
 	}, nil
 }
 
