@@ -135,10 +135,6 @@ func (r *Observer) openBook(ctx context.Context, out *Outlook) error {
 		out.detached = fmt.Sprintf("the branch %s lacks receipts; put it back with `git push --force origin %s:refs/heads/%s`, or see `lapse accept`", ledger.Branch, at, ledger.Branch)
 		out.freeze("%s", out.detached)
 	}
-	if out.detached == "" && out.unasked && (out.newMirror || !out.tipSound) {
-		// Written after a ledger that somebody rewound, receipts would stand beside others of the same number.
-		out.detached = fmt.Sprintf("nobody can say whether the branch %s was rewound", ledger.Branch)
-	}
 	out.state = out.Book.State()
 	return nil
 }

@@ -65,10 +65,12 @@ func (r *Observer) heartbeat(ctx context.Context) (Heartbeat, error) {
 }
 
 // message is what a run says as its heartbeat: that giving is stopped, check tells approvers, who have not what the run saw.
-func (o *Outlook) message() string {
+//
+// An error may quote what a server sent back of the request: scrub takes the secrets out, of the whole before it is cut.
+func (o *Outlook) message(scrub func(string) string) string {
 	text := fmt.Sprintf(heartbeatText, o.repository)
 	for _, why := range o.Frozen[:min(len(o.Frozen), maxStopped)] {
-		line := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(why, "?")), " "))
+		line := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(scrub(why), "?")), " "))
 		text += stoppedText + string(line[:min(len(line), maxReason)]) + "\n"
 	}
 	return text
@@ -106,7 +108,7 @@ func (r *Reconciler) sayAlive(ctx context.Context, out *Outlook) error {
 	if err != nil {
 		return err
 	}
-	c := gitrepo.NewCommit{BaseTree: &none, Message: r.Scrub(out.message())}
+	c := gitrepo.NewCommit{BaseTree: &none, Message: out.message(r.Scrub)}
 	if certificate != nil {
 		c.Changes = map[string][]byte{ledger.SignedByFile: certificate}
 	}

@@ -47,9 +47,7 @@ type Outlook struct {
 	approved   *requests.Snapshot
 	began      bool   // the ledger begins with this run
 	unproven   bool   // approved is not what was approved
-	unasked    bool   // the forge did not say whether the ledger was rewound
 	stale      bool   // main is as it was fetched before: the forge did not answer
-	newMirror  bool   // this mirror has never seen the ledger
 	detached   string // why nothing can be written to the ledger on the forge: the book is not the one that stands there
 	tip        *requests.Snapshot
 	stuckAt    string                     // main commit before the first arrival that could not be judged

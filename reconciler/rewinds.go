@@ -35,7 +35,10 @@ func (r *Observer) lost(ctx context.Context, tip gitrepo.Hash, out *Outlook) err
 	if err != nil {
 		out.freeze("ask whether the ledger was rewound: %v", err)
 		out.fail("ask whether the ledger was rewound: %v", err)
-		out.unasked, out.newMirror = true, !ok
+		if !ok || !out.tipSound {
+			// Written after a ledger that somebody rewound, receipts would stand beside others of the same number.
+			out.detached = fmt.Sprintf("nobody can say whether the branch %s was rewound; the next run that GitHub answers writes it", ledger.Branch)
+		}
 	}
 	began, known := r.Clock(), map[gitrepo.Hash]bool{}
 	for i, h := range slices.Backward(rewinds) {

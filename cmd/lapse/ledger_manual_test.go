@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -115,9 +114,7 @@ func TestReceiptsAreVerifiedWithoutLapse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			th := newTheatreSigned(t, private)
-			th.approved("alice-prod")
-			th.want("reconcile")
-			th.Advance(2 * time.Hour)
+			th.over()
 			th.want("reconcile")
 			a := auditor{t, th.cloned(), verify[name], program}
 			if out, ok := a.sh(manualCommands(t, "tail -n 1")); !ok {

@@ -63,9 +63,7 @@ func TestStockGitVerifiesEveryCommitOfLapseWithThePublishedFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			th := newTheatreSigned(t, private)
-			th.approved("alice-prod")
-			th.want("reconcile")
-			th.Advance(2 * time.Hour)
+			th.over()
 			th.want("reconcile")
 			signers := th.published()
 			all := th.ownCommits()
